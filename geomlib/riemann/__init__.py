@@ -1,0 +1,21 @@
+"""Riemannian geometry of any differentiable map: metrics, curves, geodesics.
+
+Points are tensors `(..., d)`, vectors `(..., d)`, matrices `(..., d, d)`. Batch dimensions lead
+and broadcast; dtype and device are the input's.
+"""
+
+from geomlib.riemann.curve import Curve, Geodesic
+from geomlib.riemann.graph import LatentGraph, latent_graph
+from geomlib.riemann.metric import MatrixMetric, Metric
+from geomlib.riemann.pullback import ExpectedMetric, PullbackMetric
+
+__all__ = [
+    "Curve",
+    "ExpectedMetric",
+    "Geodesic",
+    "LatentGraph",
+    "MatrixMetric",
+    "Metric",
+    "PullbackMetric",
+    "latent_graph",
+]

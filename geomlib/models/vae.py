@@ -83,7 +83,7 @@ class GaussianVAE(nn.Module):
         x: Float[Tensor, "count n"],
         *,
         centres: int = 64,
-        reach: float = 1.25,
+        reach: float = 1.5,
         smallest_precision: float = 1.0,
         **options,
     ) -> list[float]:

@@ -1,0 +1,74 @@
+"""What the book changes in Sphinx: formulas in docstrings, and where scripts come from.
+
+geomlib writes formulas as $...$, as its notebooks do; autodoc expects :math:`...`.
+"""
+
+import re
+
+import vendor
+from sphinx_thebe import init_thebe_core
+
+CDN = "https://cdn.jsdelivr.net/npm"
+
+# An example or a piece of code keeps its dollars; a formula may run over a line end.
+PIECE = re.compile(
+    r"(?P<code>^[ ]*>>>.*?(?=\n[ ]*\n|\Z)|``.+?``|`[^`\n]*`)"
+    r"|^(?P<indent>[ ]*)\$\$(?P<display>.+?)\$\$[ ]*(?P<mark>[.,;]?)[ ]*$"
+    r"|(?<![\\$])\$(?P<inline>[^\s$](?:[^$]*?[^\s$\\])?)\$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def to_rst(text: str) -> str:
+    r"""The same docstring with $x$ as :math:`x` and $$x$$ as a math block."""
+    pieces, end = [], 0
+    for match in PIECE.finditer(text):
+        pieces.append(text[end : match.start()])
+        end = match.end()
+        if match["code"]:
+            pieces.append(match["code"])
+        elif match["display"]:
+            formula = " ".join(match["display"].split()) + match["mark"]
+            pieces.append(f"\n{match['indent']}.. math:: {formula}\n")
+        else:
+            # reStructuredText wants a break between a role and a letter: `$n$th`.
+            before = "\\ " if text[: match.start()][-1:].isalnum() else ""
+            after = "\\ " if text[end:][:1].isalnum() else ""
+            pieces.append(f"{before}:math:`{' '.join(match['inline'].split())}`{after}")
+    return "".join([*pieces, text[end:]])
+
+
+def convert_docstring(app, what, name, obj, options, lines):
+    lines[:] = to_rst("\n".join(lines)).split("\n")
+
+
+def use_cdn_without_npm(app, config):
+    if (vendor.VENDOR / "versions.txt").is_file():
+        return
+    versions = vendor.VERSIONS
+    manager = f"@jupyter-widgets/html-manager@{versions['@jupyter-widgets/html-manager']}"
+    config.mathjax_path = f"{CDN}/mathjax@{versions['mathjax']}/es5/tex-mml-chtml.js"
+    config.nb_ipywidgets_js = {
+        f"{CDN}/requirejs@{versions['requirejs']}/require.js": {},
+        f"{CDN}/{manager}/dist/embed-amd.js": {"data-jupyter-widgets-cdn": f"{CDN}/"},
+    }
+
+
+def keep_thebe_quiet(app):
+    """Jupyter Book always loads sphinx_thebe, which declares its constants twice on each page."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if one.handler is not init_thebe_core]
+
+
+def name_roles_of_references(app, page, template, context, doctree):
+    """The list of references is a list of items: the role that docutils writes is outdated."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def setup(app):
+    keep_thebe_quiet(app)
+    app.connect("config-inited", use_cdn_without_npm, priority=1)
+    app.connect("autodoc-process-docstring", convert_docstring, priority=900)  # after napoleon
+    app.connect("html-page-context", name_roles_of_references)
+    return {"parallel_read_safe": True}

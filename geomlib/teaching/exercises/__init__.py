@@ -1,0 +1,1 @@
+"""The exercises of each chapter, with the mistakes they know."""

@@ -1,0 +1,75 @@
+"""The built pages as a reader's browser sees them."""
+
+import re
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from conftest import DESKTOP, PHONE, ROOT
+
+pytestmark = pytest.mark.browser
+
+TOC = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+FILES = [entry["file"] for part in TOC["parts"] for entry in part["chapters"]]
+CHAPTERS = [name for name in FILES if name.startswith("course/")]
+OTHERS = [TOC["root"], *(name for name in FILES if name not in CHAPTERS), "search", "genindex"]
+
+# Each width and each theme for every page, all four pairs for the chapters.
+VIEWS = [
+    pytest.param(name, size, scheme, id=f"{name}-{size[0]}-{scheme}")
+    for name in [*CHAPTERS, *OTHERS]
+    for size, scheme in [(DESKTOP, "light"), (PHONE, "dark"), (DESKTOP, "dark"), (PHONE, "light")]
+    if name in CHAPTERS or (size, scheme) in [(DESKTOP, "light"), (PHONE, "dark")]
+]
+
+# axe would fetch style sheets again, and look for the theme's in the wrong place.
+AXE_OPTIONS = {"preload": False}
+
+
+@pytest.mark.parametrize(("name", "size", "scheme"), VIEWS)
+def test_a_page_is_whole_and_accessible(visit, book_server, name, size, scheme):
+    page = visit(f"{book_server}/{name}.html", size=size, scheme=scheme)
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "wider than the screen"
+    report = Axe().run(page, options=AXE_OPTIONS)
+    assert report.violations_count == 0, report.generate_report()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_formulas_are_set(visit, book_server, name):
+    page = visit(f"{book_server}/{name}.html")
+    page.wait_for_selector("mjx-container mjx-math")
+    assert page.locator("mjx-merror").count() == 0
+    text = page.inner_text("article.bd-article")
+    assert not re.search(r"\\\(|\\\[|\$\$", text), "a formula is shown as its source"
+
+
+def test_search_finds_a_word_without_a_server(visit, book_server):
+    page = visit(f"{book_server}/search.html?q=geodesic")
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a").count() >= 2
+
+
+def test_a_reader_can_choose_the_dark_theme(visit, book_server):
+    page = visit(f"{book_server}/{TOC['root']}.html")
+    seen = {page.evaluate("document.documentElement.dataset.theme")}
+    for _ in range(3):
+        page.locator("button.theme-switch-button:visible").first.click()
+        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == {"light", "dark"}
+
+
+@pytest.mark.parametrize("name", [TOC["root"], *CHAPTERS])
+def test_a_page_opens_from_a_folder(visit, built_book, name):
+    page = visit((built_book / f"{name}.html").as_uri())
+    assert page.locator("article h1").count() == 1
+    if name in CHAPTERS:
+        page.wait_for_selector("mjx-container mjx-math")
+
+
+def test_a_solution_is_folded_until_it_is_asked_for(visit, book_server):
+    page = visit(f"{book_server}/{CHAPTERS[0]}.html")
+    folded = page.locator(".tag_solution details").first
+    assert folded.get_attribute("open") is None
+    folded.locator("summary").click()
+    assert folded.get_attribute("open") is not None

@@ -1,0 +1,89 @@
+"""What the built pages hold, read without a browser."""
+
+import functools
+import importlib
+import inspect
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from conftest import ROOT
+
+PARTS = ["riemann", "models", "symbolic", "data", "teaching"]
+
+
+@functools.cache
+def parsed(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(), "html.parser")
+
+
+def pages(built_book) -> list[Path]:
+    return [path for path in built_book.rglob("*.html") if "_static" not in path.parts]
+
+
+def test_links_within_the_book_lead_somewhere(built_book):
+    broken = []
+    for path in pages(built_book):
+        for tag in parsed(path).find_all(["a", "link", "script", "img"]):
+            link = tag.get("href") or tag.get("src") or ""
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc or not link:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            found = target.is_file()
+            if found and parts.fragment:
+                found = parsed(target).find(id=unquote(parts.fragment))
+            if not found:
+                broken.append(f"{path.name}: {link}")
+    assert not broken
+
+
+def test_pictures_say_what_they_show(built_book):
+    for path in pages(built_book):
+        for image in parsed(path).select("article img:not(.toggler)"):
+            alt = image.get("alt", "")
+            name = f"{path.name}: {image.get('src')}"
+            assert len(alt.split()) >= 6, f"{name}: {alt!r} does not say what it shows"
+            assert not re.search(r"\.(png|svg|jpe?g)|_images", alt), f"{name}: {alt!r}"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_public_name_has_its_entry(built_book, part):
+    module = importlib.import_module(f"geomlib.{part}")
+    page = parsed(built_book / "book" / "api" / f"{part}.html")
+    shown = {tag["id"].rsplit(".", 1)[-1] for tag in page.find_all("dt", id=True)}
+    names = {name for name in module.__all__ if not inspect.ismodule(getattr(module, name))}
+    assert names <= shown
+
+
+def test_formulas_of_docstrings_are_set(built_book):
+    for part in PARTS:
+        page = parsed(built_book / "book" / "api" / f"{part}.html")
+        texts = page.select_one("article").find_all(string=re.compile(r"\$"))
+        assert not [text for text in texts if not text.find_parent(["pre", "code"])]
+
+
+def test_a_chapter_can_be_launched(built_book):
+    config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
+    owner, name = urlsplit(config["repository"]["url"]).path.strip("/").split("/")
+    launch = config["launch_buttons"]
+    for path in sorted((ROOT / "course").glob("*.ipynb")):
+        page = parsed(built_book / "course" / f"{path.stem}.html")
+        links = {tag.get("href") for tag in page.find_all("a")}
+        file = f"course/{path.name}"
+        binder = f"{launch['binderhub_url']}/v2/gh/{owner}/{name}/main?urlpath=lab/tree/{file}"
+        assert binder in links
+        assert f"{launch['colab_url']}/github/{owner}/{name}/blob/main/{file}" in links
+        hub = [link for link in links if link and link.startswith(launch["jupyterhub_url"])]
+        assert len(hub) == 1 and "/hub/user-redirect/git-pull?repo=" in hub[0]
+        assert hub[0].find(f"urlpath=lab/tree/{name}/{file}") > 0
+
+
+def test_the_citation_names_the_same_place_and_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
+    assert citation["repository-code"] == config["repository"]["url"]
+    assert f'version = "{citation["version"]}"' in (ROOT / "pyproject.toml").read_text()

@@ -1,0 +1,64 @@
+"""Every chapter in a running JupyterLab, run by hand as a learner runs it."""
+
+import nbformat
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.browser
+
+CHAPTERS = sorted(path.name for path in (ROOT / "course").glob("*.ipynb"))
+MINUTE = 60_000  # milliseconds
+
+# True while a cell of the notebook in front waits or runs.
+RUNNING = """() => {
+  const panel = document.querySelector(".jp-NotebookPanel:not(.lm-mod-hidden)");
+  const { status } = panel.querySelector(".jp-Notebook-ExecutionIndicator").dataset;
+  const prompts = [...panel.querySelectorAll(".jp-CodeCell .jp-InputPrompt")];
+  return status !== "idle" || prompts.some((prompt) => prompt.textContent.includes("*"));
+}"""
+
+
+def open_cleared(visit, jupyterlab, name: str):
+    """A chapter without its stored outputs, in JupyterLab, its kernel ready."""
+    path = jupyterlab.folder / name
+    notebook = nbformat.read(path, as_version=4)
+    for cell in code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+    notebook.metadata.pop("widgets", None)
+    nbformat.write(notebook, path)
+    page = visit(jupyterlab.url(name))
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=MINUTE)
+    return page
+
+
+def run_all_cells(page) -> None:
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_function(RUNNING, timeout=MINUTE)
+    page.wait_for_function(f"() => !({RUNNING})()", timeout=5 * MINUTE)
+
+
+def saved(page, path):
+    """The notebook as JupyterLab writes it, now that its cells have run."""
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        if path.stat().st_mtime_ns != before:
+            return nbformat.read(path, as_version=4)
+    raise AssertionError("the notebook was not saved")
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_runs_in_jupyterlab(visit, jupyterlab, name):
+    page = open_cleared(visit, jupyterlab, name)
+    run_all_cells(page)
+    notebook = saved(page, jupyterlab.folder / name)
+    for cell in code_cells(notebook):
+        assert cell.execution_count or not cell.source.strip(), f"{cell.id} was not run"
+        failed = [output for output in cell.outputs if output.output_type == "error"]
+        assert not failed, f"{cell.id}: {failed}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 __all__ = ["fit"]
 
@@ -66,5 +66,5 @@ def fit(
                 optimiser.step()
                 total += value.item() * len(batch)
             history.append(total / len(data))
-            bar.set_postfix(loss=f"{history[-1]:.4g}")
+            bar.set_postfix(loss=f"{history[-1]:.4g}", refresh=False)
     return history

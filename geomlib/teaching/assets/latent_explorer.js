@@ -83,10 +83,11 @@ export function jacobian(dec, z, metric = "expected") {
   };
 }
 
-// A map f: R² → R^size is kept as {size, jet, hessian}. jet(x, y, out, at, stride) writes f, ∂f/∂x
-// and ∂f/∂y at out[at], out[at + stride] and out[at + 2 stride]; all three ride through a layer
-// together, so that each weight is read once. hessian(x, y, w, out, at, stride) gives the second
-// derivatives [xx, xy, yy] of wᵀf, where out holds the jet at (x, y).
+// A map f: R² → R^size is kept as {size, value, jet, hessian}. jet(x, y, out, at, stride) writes f,
+// ∂f/∂x and ∂f/∂y at out[at], out[at + stride] and out[at + 2 stride]; all three ride through a layer
+// together, so that each weight is read once. value(x, y, out, at) writes f alone, at a third of the
+// cost. hessian(x, y, w, out, at, stride) gives the second derivatives [xx, xy, yy] of wᵀf, where
+// out holds the jet at (x, y).
 
 // A matrix as its columns, and a column of zeros that fills up a group of four below.
 function columnsOf(weight, inputs, outputs) {
@@ -95,9 +96,23 @@ function columnsOf(weight, inputs, outputs) {
   );
 }
 
-// g += W v, for three vectors v at once and the columns of W that are listed. A drag waits for this
-// loop: with four columns at a time it takes half as long as with one.
-function addColumns(columns, listed, count, [v, vx, vy], [g, gx, gy], rows) {
+// g += W v for the columns of W that are listed. A drag waits for this loop and the next: with four
+// columns at a time they take half as long as with one.
+function addColumns(columns, listed, count, v, g, rows) {
+  for (let j = 0; j < count; j += 4) {
+    const w0 = columns[listed[j]];
+    const w1 = columns[listed[j + 1]];
+    const w2 = columns[listed[j + 2]];
+    const w3 = columns[listed[j + 3]];
+    const [v0, v1, v2, v3] = [v[j], v[j + 1], v[j + 2], v[j + 3]];
+    for (let o = 0; o < rows; o++) {
+      g[o] += w0[o] * v0 + w1[o] * v1 + w2[o] * v2 + w3[o] * v3;
+    }
+  }
+}
+
+// The same for three vectors at once.
+function addColumnsToThree(columns, listed, count, [v, vx, vy], [g, gx, gy], rows) {
   for (let j = 0; j < count; j += 4) {
     const w0 = columns[listed[j]];
     const w1 = columns[listed[j + 1]];
@@ -137,23 +152,26 @@ function meanMap(layers) {
   let here = buffers();
   let next = buffers();
 
-  function multiply({ columns, listed, outputs, bias }, second) {
+  function multiply({ columns, listed, outputs, bias }, order) {
+    const count = listed.length;
     for (const g of next) g.fill(0);
     next[0].set(bias);
-    addColumns(columns, listed, listed.length, here, next, outputs);
-    if (second) addColumns(columns, listed, listed.length, here.slice(3), next.slice(3), outputs);
+    if (order === 0) addColumns(columns, listed, count, here[0], next[0], outputs);
+    else addColumnsToThree(columns, listed, count, here, next, outputs);
+    if (order === 2) addColumnsToThree(columns, listed, count, here.slice(3), next.slice(3), outputs);
     [here, next] = [next, here];
     return outputs;
   }
 
-  function activate(type, count, second) {
+  function activate(type, count, order) {
     const { value, slope, bend } = ACTIVATIONS[type];
     const [h, hx, hy, hxx, hxy, hyy] = here;
     for (let i = 0; i < count; i++) {
       const t = h[i];
       h[i] = value(t);
+      if (order === 0) continue;
       const s = slope(t, h[i]);
-      if (second) {
+      if (order === 2) {
         const c = bend(h[i], s);
         hxx[i] = s * hxx[i] + c * hx[i] * hx[i];
         hxy[i] = s * hxy[i] + c * hx[i] * hy[i];
@@ -164,32 +182,38 @@ function meanMap(layers) {
     }
   }
 
-  function run(x, y, second) {
+  // Carries derivatives up to the given order through all layers; they end up in `here`.
+  function run(x, y, order) {
     here[0].set([x, y]);
     here[1].set([1, 0]);
     here[2].set([0, 1]);
-    if (second) for (let k = 3; k < 6; k++) here[k].fill(0);
+    if (order === 2) for (let k = 3; k < 6; k++) here[k].fill(0);
     let count = 2;
     for (const layer of prepared) {
-      if (layer.type === "linear") count = multiply(layer, second);
-      else activate(layer.type, count, second);
+      if (layer.type === "linear") count = multiply(layer, order);
+      else activate(layer.type, count, order);
     }
   }
 
+  function value(x, y, out, at) {
+    run(x, y, 0);
+    out.set(here[0].subarray(0, size), at);
+  }
+
   function jet(x, y, out, at, stride) {
-    run(x, y, false);
+    run(x, y, 1);
     for (let k = 0; k < 3; k++) out.set(here[k].subarray(0, size), at + k * stride);
   }
 
   function hessian(x, y, w) {
-    run(x, y, true);
+    run(x, y, 2);
     return [3, 4, 5].map((k) => {
       let sum = 0;
       for (let o = 0; o < size; o++) sum += w[o] * here[k][o];
       return sum;
     });
   }
-  return { size, jet, hessian };
+  return { size, value, jet, hessian };
 }
 
 function deviationMap({ centres, bandwidth, weight, floor }) {
@@ -204,7 +228,7 @@ function deviationMap({ centres, bandwidth, weight, floor }) {
   const [v, vx, vy] = Array.from({ length: 3 }, () => new Float64Array(kernels + 3));
   const [precision, px, py, pull] = Array.from({ length: 4 }, () => new Float64Array(size));
 
-  // Most kernels are far away. Those that change no precision by more than one part in 10⁸ are
+  // Most kernels are far away. Those that change no precision by more than one part in 10⁶ are
   // left out, which leaves about a third.
   function findActive(x, y) {
     let least = leastFloor;
@@ -216,7 +240,7 @@ function deviationMap({ centres, bandwidth, weight, floor }) {
     }
     let count = 0;
     for (let k = 0; k < kernels; k++) {
-      if (largest[k] * v[k] <= 1e-8 * least) continue;
+      if (largest[k] * v[k] <= 1e-6 * least) continue;
       active[count] = k;
       v[count] = v[k]; // count ≤ k: nothing is overwritten before it was read
       vx[count] = -2 * bandwidth[k] * (x - centres[2 * k]) * v[count];
@@ -240,12 +264,18 @@ function deviationMap({ centres, bandwidth, weight, floor }) {
     pulled.set([s0, s1, s2, s3]);
   }
 
+  function value(x, y, out, at) {
+    precision.set(floor);
+    addColumns(columns, active, findActive(x, y), v, precision, size);
+    for (let o = 0; o < size; o++) out[at + o] = 1 / Math.sqrt(precision[o]);
+  }
+
   function jet(x, y, out, at, stride) {
     precision.set(floor);
     px.fill(0);
     py.fill(0);
     const count = findActive(x, y);
-    addColumns(columns, active, count, [v, vx, vy], [precision, px, py], size);
+    addColumnsToThree(columns, active, count, [v, vx, vy], [precision, px, py], size);
     for (let o = 0; o < size; o++) {
       const sigma = 1 / Math.sqrt(precision[o]);
       const slope = -0.5 * sigma * sigma * sigma; // d β^(−1/2) / dβ
@@ -280,12 +310,16 @@ function deviationMap({ centres, bandwidth, weight, floor }) {
     }
     return [xx, xy, yy];
   }
-  return { size, jet, hessian };
+  return { size, value, jet, hessian };
 }
 
 function stack(f, g) {
   return {
     size: f.size + g.size,
+    value(x, y, out, at) {
+      f.value(x, y, out, at);
+      g.value(x, y, out, at + f.size);
+    },
     jet(x, y, out, at, stride) {
       f.jet(x, y, out, at, stride);
       g.jet(x, y, out, at + f.size, stride);
@@ -361,7 +395,7 @@ export function straightLine(a, b, segments) {
 /** The lengths ‖f(z_{i+1}) − f(z_i)‖ of the N steps of a curve. */
 export function steps(dec, points, metric = "expected") {
   const map = dec.foldedMaps[metric];
-  return stepLengths(evaluate(map, points), map.size);
+  return stepLengths(evaluateValues(map, points), map.size);
 }
 
 /** The length Σ ‖f(z_{i+1}) − f(z_i)‖ of a curve. */
@@ -401,7 +435,7 @@ export function geodesic(dec, a, b, { metric = "expected", segments = 32, quick 
     const finest = count === segments;
     if (quick && finest) curves = [lowest(curves, (curve) => curve.energy ?? 0)];
     const tolerance = finest ? FINE : COARSE;
-    const limit = quick ? (finest ? 3 : 5) : finest ? 20 : 12;
+    const limit = quick ? (finest ? 2 : 4) : finest ? 40 : 12;
     curves = distinct(
       curves.map(({ points, iterations }) => {
         const start = nodeCount(points) <= count ? halveSteps(points) : points;
@@ -418,7 +452,7 @@ export function geodesic(dec, a, b, { metric = "expected", segments = 32, quick 
   if (lengths.every((value) => !(value <= straightLength))) {
     // The coarse levels went astray. From the straight line at constant speed, where energy is
     // L²/2, every step down in energy is one down in length.
-    curves.push(relax(map, spreadEvenly(map, straight), FINE, 20));
+    curves.push(relax(map, spreadEvenly(map, straight), FINE, 40));
     lengths.push(length(dec, curves.at(-1).points, metric));
   }
   const best = lowest(curves, (_, i) => lengths[i]);
@@ -447,12 +481,12 @@ function distinct(curves) {
 // curve, some come to lie on the ridge.
 function evenOut(map, curve) {
   if (!isUneven(map, curve)) return curve;
-  const spread = relax(map, spreadEvenly(map, curve.points), FINE, 20);
+  const spread = relax(map, spreadEvenly(map, curve.points), FINE, 40);
   return { ...spread, iterations: curve.iterations + spread.iterations };
 }
 
 function isUneven(map, { points }) {
-  const lengths = stepLengths(evaluate(map, points), map.size);
+  const lengths = stepLengths(evaluateValues(map, points), map.size);
   return Math.max(...lengths) > (1.3 * sum(lengths)) / lengths.length;
 }
 
@@ -462,7 +496,7 @@ function spreadEvenly(map, points) {
   const fine = Float64Array.from({ length: 2 * (4 * segments + 1) }, (_, i) =>
     pointAt(points, (i >> 1) / (4 * segments))[i % 2],
   );
-  return resample(fine, stepLengths(evaluate(map, fine), map.size), segments);
+  return resample(fine, stepLengths(evaluateValues(map, fine), map.size), segments);
 }
 
 /**
@@ -478,12 +512,13 @@ function relax(map, start, tolerance, maxIterations) {
   let used = 0; // which buffer holds the values
   let values = evaluate(map, points, used);
   let energy = sumOfSquares(values, map.size);
-  let system = normalEquations(map, points, values);
+  let system = null;
   let damping = 0; // 0 stands for Newton
   let converged = false;
   let iterations = 0;
   while (iterations < maxIterations && damping < 1e4) {
     iterations++;
+    system ??= normalEquations(map, points, values);
     const diagonal = damping > 0 ? system.diagonal : system.newtonDiagonal;
     const step = solveTridiagonal({ ...system, diagonal }, damping);
     if (step && damping === 0 && step.promise <= tolerance * energy) {
@@ -498,7 +533,7 @@ function relax(map, start, tolerance, maxIterations) {
       if (trialEnergy < energy) {
         [points, values, energy, used] = [trial, trialValues, trialEnergy, 1 - used];
         damping = damping < 0.01 ? 0 : damping / 10;
-        system = normalEquations(map, points, values);
+        system = null;
         continue;
       }
     }
@@ -507,17 +542,30 @@ function relax(map, start, tolerance, maxIterations) {
   return { points, energy, converged, iterations };
 }
 
-// The jets at all nodes. They lie in one of two buffers of the map, which the next call may
-// overwrite: fresh memory for each call would cost as much time as half of the arithmetic.
+// The jets at all nodes, in one of the map's two buffers, which the next call overwrites: fresh memory
+// for each call would cost as much time as half of the arithmetic.
 function evaluate(map, points, which = 0) {
   const { size } = map;
-  const nodes = nodeCount(points);
-  map.buffers ??= {};
-  const buffers = (map.buffers[nodes] ??= [0, 1].map(() => new Float64Array(nodes * 3 * size)));
-  for (let i = 0; i < nodes; i++) {
-    map.jet(points[2 * i], points[2 * i + 1], buffers[which], 3 * size * i, size);
+  const buffer = bufferOf(map, nodeCount(points), which);
+  for (let i = 0; i < nodeCount(points); i++) {
+    map.jet(points[2 * i], points[2 * i + 1], buffer, 3 * size * i, size);
   }
-  return buffers[which];
+  return buffer;
+}
+
+// The same places hold the values; the derivatives there are stale.
+function evaluateValues(map, points) {
+  const buffer = bufferOf(map, nodeCount(points), 0);
+  for (let i = 0; i < nodeCount(points); i++) {
+    map.value(points[2 * i], points[2 * i + 1], buffer, 3 * map.size * i);
+  }
+  return buffer;
+}
+
+function bufferOf(map, nodes, which) {
+  map.buffers ??= {};
+  map.buffers[nodes] ??= [0, 1].map(() => new Float64Array(3 * nodes * map.size));
+  return map.buffers[nodes][which];
 }
 
 function stepLengths(values, size) {
@@ -675,7 +723,7 @@ function lattice(dec, metric) {
     points[2 * k] = xMin + ((xMax - xMin) * (k % n)) / (n - 1);
     points[2 * k + 1] = yMin + ((yMax - yMin) * Math.floor(k / n)) / (n - 1);
   }
-  const values = evaluate(map, points);
+  const values = evaluateValues(map, points);
   delete map.buffers[n * n]; // large, and not needed again
   const edges = Array.from({ length: n * n }, () => []);
   for (let k = 0; k < n * n; k++) {

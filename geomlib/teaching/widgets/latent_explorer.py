@@ -1,4 +1,4 @@
-r"""Interactive figures that need no kernel: all they compute with travels in the widget's state."""
+"""The signature figure: the latent plane of a VAE, two points, the geodesic between them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from geomlib.riemann import ExpectedMetric, Metric, PullbackMetric
 
 __all__ = ["LatentExplorer"]
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 GRID = 96  # the map of √det G has GRID x GRID pixels
 SHOWN_CODES = 1500  # at most; more would hide the map below them
 SMALLEST_SHOWN = 1e-6  # of the largest √det G: where G loses rank its logarithm has no floor

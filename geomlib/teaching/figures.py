@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import numpy as np
 import torch
+from cycler import cycler
 from jaxtyping import Float, Int
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ def use_style() -> None:
             "font.size": 11,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.prop_cycle": mpl.cycler(color=COLOURS),
+            "axes.prop_cycle": cycler(color=COLOURS),
             "legend.frameon": True,
             "legend.framealpha": 0.9,
             "image.cmap": "viridis",
@@ -66,7 +67,8 @@ def scatter_classes(
     for label in labels.unique().tolist():
         of_class = codes[labels == label]
         ax.scatter(
-            *of_class.T,
+            of_class[:, 0],
+            of_class[:, 1],
             s=size,
             color=COLOURS[label % len(COLOURS)],
             marker=MARKERS[label % len(MARKERS)],
@@ -100,7 +102,7 @@ def latent_map(
     image = ax.pcolormesh(x, y, shown, norm=LogNorm(), shading="gouraud", rasterized=True)
     ax.figure.colorbar(image, ax=ax, label=r"$\sqrt{\det G}$", shrink=0.85)
     if show_codes:
-        ax.scatter(*codes.T, s=1.5, color="white", alpha=0.35, linewidths=0)
+        ax.scatter(codes[:, 0], codes[:, 1], s=1.5, color="white", alpha=0.35, linewidths=0)
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     _name_axes(ax)
 

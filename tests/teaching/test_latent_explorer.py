@@ -18,7 +18,8 @@ from torch import nn
 
 from geomlib.models.vae import GaussianVAE, RBFStandardDeviation
 from geomlib.riemann import ExpectedMetric, PullbackMetric
-from geomlib.teaching.widgets import ASSETS, LatentExplorer
+from geomlib.teaching import LatentExplorer
+from geomlib.teaching.widgets.assets import ASSETS
 
 PIXELS = 28 * 28
 BOUNDS = (-3.0, 3.0, -2.5, 2.5)

@@ -1,7 +1,6 @@
 """The signature figure: the latent plane of a VAE, two points, the geodesic between them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -14,10 +13,10 @@ from torch import Tensor, nn
 
 from geomlib.models.vae import GaussianVAE, RBFStandardDeviation
 from geomlib.riemann import ExpectedMetric, Metric, PullbackMetric
+from geomlib.teaching.widgets.assets import ASSETS
 
 __all__ = ["LatentExplorer"]
 
-ASSETS = Path(__file__).parents[1] / "assets"
 GRID = 96  # the map of √det G has GRID x GRID pixels
 SHOWN_CODES = 1500  # at most; more would hide the map below them
 SMALLEST_SHOWN = 1e-6  # of the largest √det G: where G loses rank its logarithm has no floor
@@ -129,6 +128,9 @@ class LatentExplorer(anywidget.AnyWidget):
                 for name, metric in metrics.items()
             },
         )
+
+    def __repr__(self) -> str:
+        return "LatentExplorer: two points of a latent plane, and the geodesic between them"
 
 
 def _describe_mean(mean: nn.Module) -> tuple[list[dict[str, Any]], list[Tensor]]:

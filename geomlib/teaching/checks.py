@@ -113,7 +113,7 @@ def compare(answer: Tensor, right: Tensor, mistakes: Mapping[str, Tensor]) -> No
     if not torch.isfinite(answer).all():
         raise Mistake("Your values are not all finite numbers.")
     ratio = (answer / right).flatten()
-    if torch.allclose(ratio, ratio[:1].expand_as(ratio), rtol=1e-3):
+    if len(ratio) > 1 and torch.allclose(ratio, ratio[:1].expand_as(ratio), rtol=1e-3):
         raise Mistake(f"You are off by a constant factor of {ratio[0]:.4g}.")
     worst = (answer - right).abs().max()
     raise Mistake(f"The largest error is {worst:.3g}; compare with the definition, step by step.")

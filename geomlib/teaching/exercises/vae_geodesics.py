@@ -133,5 +133,5 @@ def rewarding_pair(answer: Sequence[int], metric: Metric, codes: Tensor, gain: f
 
 
 def _saddle(z: Tensor) -> Tensor:
-    """The graph of $z_1 z_2$, for one point or many."""
-    return torch.stack([z[..., 0], z[..., 1], z[..., 0] * z[..., 1]], dim=-1)
+    """A saddle stretched along its first axis, for one point or many."""
+    return torch.stack([2 * z[..., 0], z[..., 1], z[..., 0] * z[..., 1]], dim=-1)

@@ -2,6 +2,7 @@
 
 import re
 
+import latent_explorer_page
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
@@ -73,3 +74,11 @@ def test_a_solution_is_folded_until_it_is_asked_for(visit, book_server):
     assert folded.get_attribute("open") is None
     folded.locator("summary").click()
     assert folded.get_attribute("open") is not None
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_latent_explorer_answers_without_a_kernel(visit, book_server, size):
+    page = visit(f"{book_server}/course/07_vae_geodesics.html", size=size)
+    figure = page.locator(".lx").first
+    figure.wait_for()
+    latent_explorer_page.check_everything(figure)

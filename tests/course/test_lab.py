@@ -1,5 +1,6 @@
 """Every chapter in a running JupyterLab, run by hand as a learner runs it."""
 
+import latent_explorer_page
 import nbformat
 import pytest
 from conftest import ROOT
@@ -62,3 +63,12 @@ def test_a_chapter_runs_in_jupyterlab(visit, jupyterlab, name):
         assert cell.execution_count or not cell.source.strip(), f"{cell.id} was not run"
         failed = [output for output in cell.outputs if output.output_type == "error"]
         assert not failed, f"{cell.id}: {failed}"
+
+
+def test_the_latent_explorer_answers_in_jupyterlab(visit, jupyterlab):
+    name = "07_vae_geodesics.ipynb"
+    page = open_cleared(visit, jupyterlab, name)
+    run_all_cells(page)
+    figure = page.locator(".lx").first
+    figure.scroll_into_view_if_needed()
+    latent_explorer_page.check_everything(figure)

@@ -1,0 +1,110 @@
+"""Maps and metrics whose geometry is known by formula, and small decoders.
+
+Every map takes points `(..., 2)`, every formula returns its value at those points.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from geomlib.riemann import MatrixMetric
+
+
+def stack(*coordinates: Tensor) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(*coordinates), dim=-1)
+
+
+def diagonal(*entries: Tensor) -> Tensor:
+    return torch.diag_embed(stack(*entries))
+
+
+def sphere(z: Tensor, radius: float = 2.0) -> Tensor:
+    """Colatitude and longitude."""
+    theta, phi = z.unbind(-1)
+    return radius * stack(theta.sin() * phi.cos(), theta.sin() * phi.sin(), theta.cos())
+
+
+def sphere_matrix(z: Tensor, radius: float = 2.0) -> Tensor:
+    return radius**2 * diagonal(torch.ones_like(z[..., 0]), z[..., 0].sin() ** 2)
+
+
+def stereographic(w: Tensor) -> Tensor:
+    """The unit sphere without its north pole."""
+    square = (w**2).sum(-1, keepdim=True)
+    return torch.cat([2 * w, square - 1], dim=-1) / (1 + square)
+
+
+def stereographic_matrix(w: Tensor) -> Tensor:
+    return torch.eye(2).to(w) * (4 / (1 + (w**2).sum(-1)) ** 2)[..., None, None]
+
+
+def torus(z: Tensor, big: float = 2.0, small: float = 0.7) -> Tensor:
+    u, v = z.unbind(-1)
+    ring = big + small * u.cos()
+    return stack(ring * v.cos(), ring * v.sin(), small * u.sin())
+
+
+def torus_matrix(z: Tensor, big: float = 2.0, small: float = 0.7) -> Tensor:
+    u = z[..., 0]
+    return diagonal(torch.full_like(u, small**2), (big + small * u.cos()) ** 2)
+
+
+def torus_curvature(z: Tensor, big: float = 2.0, small: float = 0.7) -> Tensor:
+    cosine = z[..., 0].cos()
+    return cosine / (small * (big + small * cosine))
+
+
+def paraboloid(z: Tensor, a: float = 1.5) -> Tensor:
+    return torch.cat([z, a / 2 * (z**2).sum(-1, keepdim=True)], dim=-1)
+
+
+def paraboloid_matrix(z: Tensor, a: float = 1.5) -> Tensor:
+    return torch.eye(2).to(z) + a**2 * z[..., :, None] * z[..., None, :]
+
+
+def paraboloid_curvature(z: Tensor, a: float = 1.5) -> Tensor:
+    return a**2 / (1 + a**2 * (z**2).sum(-1)) ** 2
+
+
+def saddle(z: Tensor) -> Tensor:
+    return torch.cat([z, z.prod(-1, keepdim=True)], dim=-1)
+
+
+def saddle_matrix(z: Tensor) -> Tensor:
+    other = z.flip(-1)
+    return torch.eye(2).to(z) + other[..., :, None] * other[..., None, :]
+
+
+def saddle_curvature(z: Tensor) -> Tensor:
+    return -1 / (1 + (z**2).sum(-1)) ** 2
+
+
+half_plane = MatrixMetric(lambda z: torch.eye(2).to(z) / z[..., 1, None, None] ** 2)
+
+
+def half_plane_distance(p: Tensor, q: Tensor) -> Tensor:
+    return torch.acosh(1 + ((p - q) ** 2).sum(-1) / (2 * p[..., 1] * q[..., 1]))
+
+
+def frame(rows: int, columns: int, seed: int = 0) -> Tensor:
+    """Random orthonormal columns, float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.linalg.qr(torch.randn(rows, columns, generator=generator).double()).Q
+
+
+def decoder(
+    seed: int = 0, latent: int = 2, activation=nn.Tanh, scale: float = 1.0, outputs: int = 40
+) -> nn.Sequential:
+    """A random multilayer perceptron, float64; `scale` sharpens its first layer."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = [nn.Linear(latent, 32), activation(), nn.Linear(32, 24), activation()]
+        network = nn.Sequential(*layers, nn.Linear(24, outputs)).double()
+    with torch.no_grad():
+        network[0].weight *= scale
+    return network.requires_grad_(False)
+
+
+def pairs(count: int, spread: float = 1.5, seed: int = 1, latent: int = 2) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    both = spread * torch.randn(2, count, latent, generator=generator, dtype=torch.float64)
+    return both[0], both[1]

@@ -55,9 +55,10 @@ outputs: $(READY)  ## run one chapter and store its outputs (CHAPTER=vae_geodesi
 	@test -n '$(CHAPTER)' || { echo 'Which chapter? make outputs CHAPTER=vae_geodesics'; exit 1; }
 	@$(BIN)/python book/outputs.py $(wildcard course/*_$(CHAPTER).ipynb)
 
-bench: $(PEERS_READY)  ## time the library beside its peers (takes minutes)
-	@for script in benchmarks/bench_*.py; do \
-	  echo "Running $$script"; $(PEERS)/bin/python $$script $(ARGS) || exit 1; done
+bench: $(READY) $(PEERS_READY)  ## time the library beside its peers (takes minutes)
+	@for question in metric_matrices boundary_geodesics chapter_and_import; do \
+	  echo "Running benchmarks/$$question.py"; \
+	  $(BIN)/python benchmarks/$$question.py $(ARGS) || exit 1; done
 
 clean:  ## remove what was built, and keep the environments
 	rm -rf book/_build book/assets/vendor build dist .pytest_cache .mypy_cache .ruff_cache
@@ -86,10 +87,10 @@ $(READY): pyproject.toml constraints.txt
 	  -c constraints.txt -e '.[course,book,classroom,test]'
 	@echo '$(CURDIR)' > $@
 
-# The peers need other versions than the course, so they get an environment of their own.
-$(PEERS_READY): benchmarks/requirements.txt pyproject.toml
+# The peer libraries run in a process and an environment of their own.
+$(PEERS_READY): benchmarks/requirements.txt
 	$(make_environment)
-	@echo 'Installing the library and its peers into $(PEERS)'
+	@echo 'Installing the peers into $(PEERS)'
 	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check \
-	  -r benchmarks/requirements.txt -e .
+	  -r benchmarks/requirements.txt
 	@echo '$(CURDIR)' > $@

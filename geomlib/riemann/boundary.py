@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from geomlib.riemann.curve import Curve, Geodesic, straight_nodes
-from geomlib.riemann.validation import as_points, same_kind
+from geomlib.riemann.validation import as_points, broadcast, same_kind
 
 if TYPE_CHECKING:
     from geomlib.riemann.metric import Metric
@@ -37,6 +38,8 @@ class EnergyModel:
         gradient: `(P, M, d)`.
         diagonal, upper: `(P, M, d, d)` and `(P, M-1, d, d)`, Gauss-Newton blocks, semidefinite.
         diagonal_newton, upper_newton: the same blocks of the full Hessian.
+        rounding: `(P,)`, the energy that rounding in the target space makes by itself: a smaller
+            change means nothing.
     """
 
     energy: Tensor
@@ -45,6 +48,7 @@ class EnergyModel:
     upper: Tensor
     diagonal_newton: Tensor
     upper_newton: Tensor
+    rounding: Tensor
 
     def select(self, which: Tensor) -> EnergyModel:
         """The model of some of the curves."""
@@ -66,9 +70,11 @@ def solve_boundary(
 ) -> Geodesic:
     """See `Metric.geodesic`."""
     same_kind("a", as_points(a, "a"), "b", as_points(b, "b"))
-    if segments < 1:
-        raise ValueError(f"a geodesic needs at least one segment, but segments={segments}")
-    a, b = torch.broadcast_tensors(a, b)
+    if not isinstance(segments, Integral) or segments < 1:
+        raise ValueError(
+            f"a geodesic needs at least one segment, and a whole number, but segments={segments}"
+        )
+    a, b = broadcast(a=a, b=b)
     batch = a.shape[:-1]
     first, last = (end.detach().reshape(-1, a.shape[-1]) for end in (a, b))
     if not len(first):
@@ -94,9 +100,9 @@ def solve_boundary(
     if not converged.all():
         failed = int((~converged).sum())
         warnings.warn(
-            f"{failed} of {len(first)} geodesics did not converge to a local minimiser (see "
-            ".converged and .residual): try a start from latent_graph(...).shortest_path(a, b), "
-            "more segments or more iterations",
+            f"{failed} of {len(first)} geodesics did not converge to a local minimiser that their "
+            "segments resolve (see .converged and .residual): try a start from "
+            "latent_graph(...).shortest_path(a, b), more segments or more iterations",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -118,15 +124,16 @@ def _levels(segments: int) -> list[int]:
 def _starting_nodes(initial, a: Tensor, b: Tensor, metric: Metric, segments: int) -> Tensor:
     curve = initial if isinstance(initial, Curve) else Curve(initial, metric)
     same_kind("a", a, "initial", curve.points)
-    if curve.points.ndim - 1 > a.ndim or curve.segments < 1:
-        raise ValueError(
-            f"initial has shape {tuple(curve.points.shape)}, but a and b have shape "
-            f"{tuple(a.shape)}: give one curve (N+1, d) for all pairs, or (*batch, N+1, d)"
-        )
     if curve.segments != segments:
         curve = curve.resample(segments)
     shape = (*a.shape[:-1], segments + 1, a.shape[-1])
-    nodes = curve.points.detach().expand(shape).reshape(-1, *shape[-2:]).clone()
+    try:
+        nodes = curve.points.detach().expand(shape).reshape(-1, *shape[-2:]).clone()
+    except RuntimeError:
+        raise ValueError(
+            f"initial has shape {tuple(curve.points.shape)}, but a and b have shape "
+            f"{tuple(a.shape)}: give one curve (N+1, d) for all pairs, or (*batch, N+1, d)"
+        ) from None
     # a start that misses the end points slightly is moved linearly onto them
     gap_a = a.detach().reshape(-1, 1, shape[-1]) - nodes[:, :1]
     gap_b = b.detach().reshape(-1, 1, shape[-1]) - nodes[:, -1:]
@@ -143,21 +150,20 @@ def _minimise(
     converged = torch.zeros(count, dtype=torch.bool, device=device)
     iterations = torch.zeros(count, dtype=torch.long, device=device)
     residual = torch.full((count,), torch.inf, dtype=nodes.dtype, device=device)
+    energy, rounding = torch.zeros_like(residual), torch.zeros_like(residual)
     if nodes.shape[1] == 2:  # one segment: nothing to move
-        return nodes, ~converged, iterations, torch.zeros_like(residual)
-    rounding = 16 * torch.finfo(nodes.dtype).eps
-    tolerance = max(1e-11, rounding) if fine else 1e-4
-    # below this energy the end points coincide as far as the numbers can tell
-    zero_energy = (torch.finfo(nodes.dtype).eps * nodes.abs().amax((1, 2))) ** 2
+        energy = Curve(nodes, metric).energy()
+        return nodes, _resolved(metric, nodes, energy, rounding), iterations, rounding
+    model = metric.energy_model(nodes)
+    slack = 16 * torch.finfo(nodes.dtype).eps
+    tolerance = max(1e-11, slack) if fine else 1e-4
     damping = torch.zeros_like(residual)
     active = torch.arange(count, device=device)
-    model = metric.energy_model(nodes)
     for _ in range(max_iterations):
         step, decrement, newton = _step(model, damping[active])
-        energy = model.energy.abs()
-        residual[active] = torch.where(
-            energy <= zero_energy[active], 0.0, decrement / 2 / energy.clamp_min(1e-300)
-        )
+        energy[active], rounding[active] = model.energy, model.rounding
+        fall = decrement.abs() / 2 - model.rounding
+        residual[active] = torch.where(fall <= 0, 0.0, fall / model.energy.abs())
         undamped = newton & (damping[active] == 0)
         arrived = residual[active] <= tolerance
         # a small step by an indefinite Hessian is a saddle: stop there, not converged
@@ -173,7 +179,8 @@ def _minimise(
         trial = nodes[active]
         trial[:, 1:-1] += step
         proposed = metric.energy_model(trial)
-        better = proposed.energy <= model.energy * (1 + rounding)  # False for NaN
+        limit = model.energy * (1 + slack) + model.rounding
+        better = proposed.energy <= limit  # False for NaN
         nodes[active[better]] = trial[better]
         model.update(better, proposed.select(better))
         current = damping[active]
@@ -185,7 +192,21 @@ def _minimise(
             active, model = active[~hopeless], model.select(~hopeless)
         if not len(active):
             break
+    if fine and converged.any():
+        good = converged.nonzero()[:, 0]
+        converged[good] = _resolved(metric, nodes[good], energy[good], rounding[good])
     return nodes, converged, iterations, residual
+
+
+def _resolved(metric: Metric, nodes: Tensor, energy: Tensor, rounding: Tensor) -> Tensor:
+    """Whether the spline through the nodes has about the energy of the polygon.
+
+    It has not where one segment jumps across a gap in the domain, or across a pole of the chart:
+    then more segments only cost more.
+    """
+    finer = Curve(nodes, metric).resample(2 * (nodes.shape[1] - 1))
+    # rounding makes four times the energy with twice the segments
+    return finer.energy() <= 1.5 * energy + 8 * rounding
 
 
 def _step(model: EnergyModel, damping: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,6 +12,7 @@ from numpy.polynomial.legendre import leggauss
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
+from geomlib.riemann.derivatives import root
 from geomlib.riemann.validation import as_points
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Curve:
         Converges to $\int_0^1 \|\gamma'\|\,dt$ with an error of $O(N^{-2})$, and
         $\hat L^2 \le 2 \hat E$ holds exactly, by Cauchy-Schwarz.
         """
-        return self.metric.squared_chords(self.points).clamp_min(0).sqrt().sum(-1)
+        return root(self.metric.squared_chords(self.points)).sum(-1)
 
     def energy(self) -> Float[Tensor, "*batch"]:
         r"""Energy $\hat E = \tfrac N2 \sum_i \|\Delta_i\|^2$ of the polygon through the nodes.
@@ -105,11 +106,15 @@ class Curve:
         )
 
     def _spline(self, t: Tensor, derivative: int) -> Tensor:
-        if t.ndim != 1 or ((t < 0) | (t > 1)).any():
+        if not isinstance(t, Tensor) or t.ndim != 1:
+            given = f"shape {tuple(t.shape)}" if isinstance(t, Tensor) else type(t).__name__
             raise ValueError(
-                f"t must be a vector of times in [0, 1], but it has shape {tuple(t.shape)}"
-                + (f" and values from {t.min():.4g} to {t.max():.4g}" if t.numel() else "")
+                f"t must be a vector of times in [0, 1], but {given} was given: "
+                "for one time write torch.tensor([0.5])"
             )
+        t = t.to(self.points)
+        if not ((t >= 0) & (t <= 1)).all():
+            raise ValueError(f"times must lie in [0, 1], but t has values {t.min()} to {t.max()}")
         coefficients = torch.as_tensor(  # (4, N, N+1): cubic pieces as linear maps of the nodes
             _spline_coefficients(self.segments), dtype=self.points.dtype, device=self.points.device
         )
@@ -122,7 +127,11 @@ class Curve:
             else self.segments * torch.stack([3 * local**2, 2 * local, one, zero])
         )
         weights = torch.einsum("ct,ctj->tj", powers, coefficients[:, piece])
-        return weights @ self.points
+        origin = self.points[
+            ..., :1, :
+        ]  # about it, a curve that stays at one point does so exactly
+        value = weights @ (self.points - origin)
+        return value + origin if derivative == 0 else value
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(points={tuple(self.points.shape)}, metric={self.metric!r})"
@@ -132,10 +141,12 @@ class Geodesic(Curve):
     r"""A curve returned by `Metric.geodesic`, with what the solver knows about it.
 
     Attributes:
-        converged: `(*batch,)`, whether the residual is below tolerance *and* the Hessian of the
-            energy is positive definite, so that the curve is a strict local minimiser.
+        converged: `(*batch,)`, whether the residual is below tolerance, *and* the Hessian of the
+            energy is positive definite, so that the curve is a strict local minimiser, *and* the
+            segments resolve the curve: twice as many have about the same energy.
         iterations: `(*batch,)`, Newton steps taken over all levels.
-        residual: `(*batch,)`, the relative fall in energy that one more Newton step predicts.
+        residual: `(*batch,)`, the relative fall in energy that one more Newton step predicts,
+            beyond what rounding can make.
     """
 
     def __init__(
@@ -154,7 +165,7 @@ class Geodesic(Curve):
 
 def straight_nodes(a: Tensor, b: Tensor, segments: int) -> Tensor:
     t = torch.linspace(0, 1, segments + 1, dtype=a.dtype, device=a.device)[:, None]
-    return (1 - t) * a[..., None, :] + t * b[..., None, :]
+    return torch.lerp(a[..., None, :], b[..., None, :], t)  # exact at both ends, and where a = b
 
 
 @lru_cache(maxsize=32)

@@ -1,11 +1,11 @@
-"""First derivatives of batched maps in forward mode."""
+"""First derivatives of batched maps in forward mode, and a root that has one."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-__all__ = ["value_and_jacobian"]
+__all__ = ["root", "value_and_jacobian"]
 
 
 def value_and_jacobian(f: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
@@ -24,5 +24,19 @@ def value_and_jacobian(f: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor
         return torch.func.jvp(f, (z,), (direction.expand_as(z),))
 
     basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
-    value, jacobian = torch.func.vmap(push, out_dims=(None, -1))(basis)  # type: ignore[arg-type]
-    return value, jacobian
+    # torch 2.13 fails on out_dims=-1 where no tangent depends on the direction (f is constant)
+    value, jacobian = torch.func.vmap(push, out_dims=(None, 0))(basis)  # type: ignore[arg-type]
+    return value, jacobian.movedim(0, -1)
+
+
+def root(x: Tensor) -> Tensor:
+    r"""$\sqrt x$ with slope 0 at 0, so that a length of zero does not make every gradient NaN.
+
+    Rounding below zero counts as zero.
+
+    >>> x = torch.zeros((), requires_grad=True)
+    >>> root(x).backward(); x.grad
+    tensor(0.)
+    """
+    zero = x <= 0
+    return torch.where(zero, 0.0, torch.where(zero, 1.0, x).sqrt())

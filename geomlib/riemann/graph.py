@@ -15,7 +15,7 @@ from torch import Tensor
 
 from geomlib.riemann.curve import Curve, straight_nodes
 from geomlib.riemann.metric import Metric
-from geomlib.riemann.validation import as_points, same_kind
+from geomlib.riemann.validation import as_points, broadcast, same_kind
 
 __all__ = ["LatentGraph", "latent_graph"]
 
@@ -87,7 +87,7 @@ class LatentGraph:
         """
         same_kind("points", self.points, "a", as_points(a, "a"))
         same_kind("a", a, "b", as_points(b, "b"))
-        a, b = torch.broadcast_tensors(a.detach(), b.detach())
+        a, b = broadcast(a=a.detach(), b=b.detach())
         first, last = a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1])
         nodes = torch.cat([self.points, first, last])
         graph = self._with_ends(torch.cat([first, last]))

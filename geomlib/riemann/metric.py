@@ -11,8 +11,8 @@ from torch import Tensor
 
 from geomlib.riemann.boundary import EnergyModel, solve_boundary
 from geomlib.riemann.curve import Curve, Geodesic
-from geomlib.riemann.derivatives import value_and_jacobian
-from geomlib.riemann.validation import as_points, same_kind
+from geomlib.riemann.derivatives import root, value_and_jacobian
+from geomlib.riemann.validation import as_points, broadcast, same_kind
 
 __all__ = ["MatrixMetric", "Metric"]
 
@@ -39,13 +39,14 @@ class Metric(ABC):
         r"""$\langle u, v\rangle_z = u^\top G(z)\, v$."""
         same_kind("z", as_points(z), "u", as_points(u, "u"))
         same_kind("z", z, "v", as_points(v, "v"))
+        broadcast(z=z, u=u, v=v)
         return torch.einsum("...i,...ij,...j->...", u, self.matrix(z), v)
 
     def norm(
         self, z: Float[Tensor, "*batch d"], v: Float[Tensor, "*batch d"]
     ) -> Float[Tensor, "*batch"]:
         r"""$\|v\|_z = \sqrt{\langle v, v\rangle_z}$, in units of the target space."""
-        return self.inner(z, v, v).clamp_min(0).sqrt()
+        return root(self.inner(z, v, v))
 
     def volume(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
         r"""The volume element $\sqrt{\det G(z)}$: how much volume a unit of latent volume becomes.
@@ -65,6 +66,7 @@ class Metric(ABC):
         Source: do Carmo, chapter 2, equation (10).
         """
         flat = as_points(z).reshape(-1, z.shape[-1])
+        self.check_smooth(flat)
         matrix, slope = value_and_jacobian(self.matrix, flat)  # slope[..., i, j, l] = d_l G_ij
         lowered = (
             torch.einsum("...jli->...lij", slope)
@@ -91,6 +93,7 @@ class Metric(ABC):
                 f"Gaussian curvature belongs to two dimensions, but z has {z.shape[-1]} coordinates"
             )
         flat = z.reshape(-1, 2)
+        self.check_smooth(flat)
         gamma, slope = value_and_jacobian(self.christoffels, flat)  # slope[..., k, i, j, l]
         riemann = (
             slope[..., :, 1, 1, 0]
@@ -187,6 +190,8 @@ class Metric(ABC):
         slope = slope.unflatten(0, frozen.shape[:2])
         hessian = hessian.unflatten(0, frozen.shape[:2])
         before, after = slice(0, d), slice(d, 2 * d)
+        node = torch.finfo(points.dtype).eps * middle  # nodes are rounded by this much
+        rounded = torch.einsum("...i,...ij,...j->...", node, frozen, node).abs()
         return EnergyModel(
             energy=energy,
             gradient=slope[:, :-1, after] + slope[:, 1:, before],
@@ -194,6 +199,7 @@ class Metric(ABC):
             upper=-frozen[:, 1:-1],
             diagonal_newton=hessian[:, :-1, after, after] + hessian[:, 1:, before, before],
             upper_newton=hessian[:, 1:-1, before, after],
+            rounding=count * rounded.amax(1),
         )
 
     def for_geodesics(self) -> Metric:
@@ -208,18 +214,31 @@ class Metric(ABC):
                 raise ValueError(
                     f"G({name}) is not finite: {name} lies outside the metric's domain"
                 )
+            eigenvalues = torch.linalg.eigvalsh(matrix)
+            if (eigenvalues[..., 0] < -self._rounding(eigenvalues)).any():
+                raise ValueError(
+                    f"G({name}) has a negative eigenvalue, so it measures no lengths: a metric "
+                    "must be positive definite"
+                )
         if not self.definite(torch.stack([a, (a + b) / 2, b])).any(0).all():
             raise ValueError(
-                "G has less than full rank, or is not positive definite, at both end points and "
-                "between them: some direction costs nothing there, so no geodesic is determined. "
+                "G has less than full rank at both end points and between them: some direction "
+                "costs nothing there, so no geodesic is determined. "
                 "Use a map of full rank, or fewer latent dimensions"
             )
 
     def definite(self, z: Float[Tensor, "*batch d"]) -> Tensor:
         """Whether $G(z)$ is numerically positive definite: smallest eigenvalue > 10 d ε largest."""
         eigenvalues = torch.linalg.eigvalsh(self.matrix(z))
-        floor = 10 * z.shape[-1] * torch.finfo(z.dtype).eps * eigenvalues[..., -1]
-        return eigenvalues[..., 0] > floor
+        return eigenvalues[..., 0] > self._rounding(eigenvalues)
+
+    def _rounding(self, eigenvalues: Tensor) -> Tensor:
+        """How far rounding alone may move the eigenvalues of one matrix."""
+        eps = torch.finfo(eigenvalues.dtype).eps
+        return 10 * eigenvalues.shape[-1] * eps * eigenvalues[..., -1].abs()
+
+    def check_smooth(self, z: Float[Tensor, "batch d"]) -> None:  # noqa: B027 (nothing is known)
+        """Raise a `ValueError` if the metric is known to have no second derivatives."""
 
 
 class MatrixMetric(Metric):

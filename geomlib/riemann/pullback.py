@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from geomlib.riemann.boundary import EnergyModel
 from geomlib.riemann.derivatives import value_and_jacobian
 from geomlib.riemann.metric import Metric
-from geomlib.riemann.validation import as_points, inside_transform, same_kind
+from geomlib.riemann.validation import as_points, broadcast, inside_transform, same_kind
 
 __all__ = ["ExpectedMetric", "PullbackMetric"]
 
@@ -66,7 +66,7 @@ class PullbackMetric(Metric):
         same_kind("z", as_points(z), "u", as_points(u, "u"))
         same_kind("z", z, "v", as_points(v, "v"))
         same = u is v
-        z, u, v = torch.broadcast_tensors(z, u, v)
+        z, u, v = broadcast(z=z, u=u, v=v)
         flat, left, right = (self._flat(vector) for vector in (z, u, v))
         value, pushed = torch.func.jvp(self._decode, (flat,), (left,))  # type: ignore[misc]
         other = pushed if same else torch.func.jvp(self._decode, (flat,), (right,))[1]
@@ -75,17 +75,13 @@ class PullbackMetric(Metric):
             return self.ambient.inner(value, pushed, other).reshape(z.shape[:-1])
         return (pushed * other).sum(-1).reshape(z.shape[:-1])
 
-    def christoffels(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d d d"]:
-        self._check_smooth()
-        return super().christoffels(z)
-
     def squared_chords(self, points: Float[Tensor, "*batch N+1 d"]) -> Float[Tensor, "*batch N"]:
         r"""Squared chords $\|f(z_i) - f(z_{i-1})\|^2$; the midpoint rule with an ambient metric."""
         if self.ambient is not None:
             return super().squared_chords(points)
         value = self._decode(self._flat(points))
         self._check_finite(value)
-        value = value.reshape(*points.shape[:-1], -1)
+        value = value.unflatten(0, points.shape[:-1])
         return (value[..., 1:, :] - value[..., :-1, :]).square().sum(-1)
 
     def energy_model(self, points: Float[Tensor, "P N+1 d"]) -> EnergyModel:
@@ -108,10 +104,11 @@ class PullbackMetric(Metric):
         fixed = bend.reshape(len(interior), -1)
 
         def pull(z: Tensor) -> Tensor:
-            return torch.func.vjp(self._decode, z)[1](fixed)[0]
+            return torch.func.grad(lambda y: (self._decode(y) * fixed).sum())(z)
 
         gradient, second = value_and_jacobian(pull, interior)
         second = ((second + second.mT) / 2).unflatten(0, bend.shape[:2])
+        rounded = torch.finfo(value.dtype).eps * value.norm(dim=-1).amax(-1)  # of one x_i
         diagonal = 2 * count * jacobian.mT @ jacobian
         upper = -count * jacobian[:, :-1].mT @ jacobian[:, 1:]
         return EnergyModel(
@@ -121,6 +118,7 @@ class PullbackMetric(Metric):
             upper=upper,
             diagonal_newton=diagonal + count * second,
             upper_newton=upper,
+            rounding=(count * rounded) ** 2,
         )
 
     def for_geodesics(self) -> Metric:
@@ -128,6 +126,30 @@ class PullbackMetric(Metric):
         if self.ambient is not None:
             return self
         return PullbackMetric(isometric_core(self.f))
+
+    def check_smooth(self, z: Float[Tensor, "batch d"]) -> None:
+        """Raise a `ValueError` for a piecewise linear map (ReLU)."""
+        modules = self.f.modules() if isinstance(self.f, nn.Module) else ()
+        names = [
+            type(module).__name__ for module in modules if isinstance(module, PIECEWISE_LINEAR)
+        ]
+        if not names and not self._is_piecewise_linear(z):
+            return
+        raise ValueError(
+            f"the network contains {names[0] if names else 'a piecewise linear activation'}, whose "
+            "second derivative vanishes almost everywhere, so Christoffel symbols and curvature "
+            "are not defined: use a smooth activation (Tanh, Softplus, SiLU, GELU)"
+        )
+
+    def _is_piecewise_linear(self, z: Tensor) -> bool:
+        """Whether $G$ is constant around some points and yet not the same at all of them."""
+        if inside_transform(z) or not len(z) or self.ambient is not None:
+            return False
+        probes = torch.cat([z[:1], z[:1] + 1, z[:1] - 1]).detach()
+        matrix, slope = value_and_jacobian(self.matrix, probes)
+        return not slope.any() and bool(
+            (matrix - matrix[:1]).abs().max() > 1e-3 * matrix.abs().max()
+        )
 
     def _flat(self, z: Tensor) -> Tensor:
         """`z` as `(batch, d)`, after the checks that a network needs."""
@@ -139,8 +161,9 @@ class PullbackMetric(Metric):
                     f"z is {z.dtype} but the network's parameters are {parameter.dtype}: "
                     "use z.to(parameter.dtype), or network.double() for geometry in float64"
                 )
-            if self.f.training and any(
-                isinstance(m, (_BatchNorm, _DropoutNd)) for m in self.f.modules()
+            if any(
+                module.training and isinstance(module, (_BatchNorm, _DropoutNd))
+                for module in self.f.modules()
             ):
                 raise ValueError(
                     "the network is in training mode, where dropout or batch normalisation make "
@@ -149,7 +172,13 @@ class PullbackMetric(Metric):
         return z.reshape(-1, z.shape[-1])
 
     def _decode(self, z: Tensor) -> Tensor:
-        value = self.f(z)
+        try:
+            value = self.f(z)
+        except (RuntimeError, IndexError) as error:
+            raise ValueError(
+                f"f fails at points of shape {tuple(z.shape)}: {error}. "
+                "It must map any batch of points, (batch, d) to (batch, n)"
+            ) from error
         if not isinstance(value, Tensor) or value.ndim < 2 or value.shape[0] != z.shape[0]:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(
@@ -160,23 +189,15 @@ class PullbackMetric(Metric):
         return value.flatten(1)
 
     def _check_finite(self, value: Tensor) -> None:
-        if not inside_transform(value):
-            bad = ~torch.isfinite(value).all(-1)
-            if bad.any():
-                raise ValueError(
-                    f"f returned NaN or infinity at {int(bad.sum())} of {len(bad)} points: check "
-                    "its weights, and that the points lie where f is defined"
-                )
-
-    def _check_smooth(self) -> None:
-        if isinstance(self.f, nn.Module):
-            for module in self.f.modules():
-                if isinstance(module, PIECEWISE_LINEAR):
-                    raise ValueError(
-                        f"the network contains {type(module).__name__}, whose second derivative "
-                        "vanishes almost everywhere, so Christoffel symbols and curvature are not "
-                        "defined: use a smooth activation (Tanh, Softplus, SiLU, GELU)"
-                    )
+        # a finite sum has finite terms, and costs a tenth of looking at each of them
+        if inside_transform(value) or torch.isfinite(value.sum()):
+            return
+        bad = ~torch.isfinite(value).all(-1)
+        if bad.any():
+            raise ValueError(
+                f"f returned NaN or infinity at {int(bad.sum())} of {len(bad)} points: check "
+                "its weights, and that the points lie where f is defined"
+            )
 
 
 class ExpectedMetric(PullbackMetric):
@@ -210,7 +231,6 @@ class _SideBySide(nn.Module):
         super().__init__()
         self.first = first
         self.second = second
-        self.training = any(getattr(part, "training", False) for part in (first, second))
 
     def forward(self, z: Tensor) -> Tensor:
         return torch.cat([self.first(z).flatten(1), self.second(z).flatten(1)], dim=1)
@@ -237,4 +257,4 @@ def isometric_core(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         linear.in_features, linear.in_features, bias=False, device="meta", dtype=linear.weight.dtype
     )
     core.weight = nn.Parameter(torch.linalg.qr(linear.weight.detach()).R, requires_grad=False)
-    return nn.Sequential(*list(f)[:-1], core).train(f.training)
+    return nn.Sequential(*list(f)[:-1], core)

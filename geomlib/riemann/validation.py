@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["as_points", "inside_transform", "same_kind"]
+__all__ = ["as_points", "broadcast", "inside_transform", "same_kind"]
 
 
 def as_points(z: Tensor, name: str = "z") -> Tensor:
@@ -44,6 +44,17 @@ def same_kind(name_a: str, a: Tensor, name_b: str, b: Tensor) -> None:
             f"{name_a} has {a.shape[-1]} coordinates but {name_b} has {b.shape[-1]}: "
             "both must be points or vectors of the same latent space"
         )
+
+
+def broadcast(**named: Tensor) -> tuple[Tensor, ...]:
+    """The tensors at their common shape."""
+    try:
+        return torch.broadcast_tensors(*named.values())
+    except RuntimeError:
+        shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in named.items())
+        raise ValueError(
+            f"the batch dimensions do not match: {shapes}. They must be equal, or one of them 1"
+        ) from None
 
 
 def inside_transform(z: Tensor) -> bool:

@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from geomlib.riemann import Curve, Metric
@@ -120,19 +119,16 @@ def curve(ax: Axes, path: Curve, kind: str, label: str, marks: int = 0) -> None:
 
 def image_strips(
     rows: Mapping[str, Float[Tensor, "count pixels"]], shape: Sequence[int] = (28, 28)
-) -> Figure:
+) -> None:
     """Rows of images under one another, each with its name at the left."""
     count = max(len(images) for images in rows.values())
-    figure, axes = plt.subplots(
-        len(rows), 1, figsize=(9, 9 / count * len(rows) + 0.1), squeeze=False
-    )
+    _, axes = plt.subplots(len(rows), 1, figsize=(9, 9 / count * len(rows) + 0.1), squeeze=False)
     for ax, (name, images) in zip(axes[:, 0], rows.items(), strict=True):
         picture = torch.cat(list(images.detach().reshape(len(images), *shape)), dim=1)
         ax.imshow(picture.clamp(0, 1), cmap="gray", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
         ax.set_ylabel(name, rotation=0, ha="right", va="center")
         ax.spines[:].set_visible(False)
-    return figure
 
 
 def _name_axes(ax: Axes) -> None:

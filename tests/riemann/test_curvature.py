@@ -110,6 +110,7 @@ class FunctionalReLU(nn.Module):
         return self.last(F.relu(self.first(z)))
 
 
+@pytest.mark.filterwarnings("ignore:.*did not converge:RuntimeWarning")
 @pytest.mark.parametrize(
     "metric",
     [

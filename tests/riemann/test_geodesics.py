@@ -146,6 +146,38 @@ def test_decoder_of_the_benchmarks(scale, excess):
     assert (straight > 1e-3).sum() > 10  # straight lines would fail
 
 
+ARCHITECTURES = {
+    "convolutions": nn.Sequential(
+        nn.Linear(2, 64),
+        nn.SiLU(),
+        nn.Unflatten(1, (4, 4, 4)),
+        nn.ConvTranspose2d(4, 4, 4, 2, 1),
+        nn.GroupNorm(2, 4),
+        nn.GELU(),
+        nn.Upsample(scale_factor=2, mode="bilinear"),
+        nn.Conv2d(4, 1, 3, padding=1),
+        nn.Sigmoid(),
+    ),
+    "norms and softmax": nn.Sequential(
+        nn.Linear(2, 16), nn.LayerNorm(16), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 9),
+        nn.Softmax(-1),
+    ),
+    "ReLU": nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 20)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_any_differentiable_network(name):
+    network = ARCHITECTURES[name].double().eval()
+    metric = PullbackMetric(network)
+    a, b = known.pairs(4, spread=0.7)
+    curve = metric.geodesic(a, b, segments=32)
+    assert curve.points.shape == (4, 33, 2)
+    assert (curve.energy() <= Curve.straight(a, b, metric, 32).energy() * (1 + 1e-9)).all()
+    if name != "ReLU":  # at its kinks Newton's method may stop
+        assert curve.converged.all()
+
+
 def test_first_layer_tripled_no_pair_is_wrong():
     metric = PullbackMetric(known.decoder(7, scale=3.0))
     a, b = known.pairs(60, seed=3)

@@ -65,6 +65,15 @@ def test_a_straight_path_over_a_grid_is_exact():
     assert_close(steps, steps.mean().expand_as(steps))  # equal steps of length
 
 
+def test_steps_are_equal_where_the_metric_is_not():
+    points = torch.cartesian_prod(torch.linspace(0, 1, 6), torch.linspace(0.2, 3, 8)).double()
+    graph = latent_graph(known.half_plane, points, k=4)
+    path = graph.shortest_path(points[0], points[7], segments=40)  # straight up: d = log(y₂/y₁)
+    steps = known.half_plane.squared_chords(path.points).sqrt()
+    assert_close(steps.sum(), torch.tensor(3 / 0.2).double().log(), rtol=1e-2, atol=0)
+    assert steps.max() / steps.min() < 1.15
+
+
 def test_end_points_need_not_be_nodes():
     metric = PullbackMetric(known.decoder())
     graph = latent_graph(metric, grid(11, -2, 2), k=8)

@@ -1,1 +1,0 @@
-"""Exercises of the chapter *Germs and the cotangent space*."""

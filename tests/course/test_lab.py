@@ -49,7 +49,10 @@ def saved(page, path):
     for _ in range(100):
         page.wait_for_timeout(100)
         if path.stat().st_mtime_ns != before:
-            return nbformat.read(path, as_version=4)
+            try:
+                return nbformat.read(path, as_version=4)
+            except nbformat.reader.NotJSONError:
+                continue  # still being written
     raise AssertionError("the notebook was not saved")
 
 

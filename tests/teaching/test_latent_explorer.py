@@ -269,29 +269,6 @@ def test_two_figures_in_a_page_do_not_disturb_each_other(visit, site):
     assert first.get_by_role("radio", name="expected metric").is_checked()
 
 
-@pytest.mark.browser
-def test_a_drag_is_fluent(visit, site):
-    """Quick relaxation of a moving point, the work of one frame, in its median over a drag.
-
-    Twenty frames a second leave 50 ms; a busy machine gets four times as much.
-    """
-    codes, labels = make_codes()
-    page = visit(embed(site, "fluent", [LatentExplorer(make_vae(), codes, labels)]))
-    explorer = page.locator(".lx")
-    explorer_page.is_drawn(explorer)
-    page.evaluate(
-        """() => {
-          window.frames_seen = [];
-          const dots = document.querySelector(".lx-dots-geodesic");
-          new MutationObserver(() => frames_seen.push(performance.now())).observe(
-            dots, { childList: true });
-        }"""
-    )
-    explorer_page.follows_the_mouse(explorer, share=(0.2, 0.8))
-    times = np.diff(page.evaluate("frames_seen"))
-    assert np.median(times) < 200
-
-
 def test_the_stored_state_is_small():
     codes, labels = make_codes(10_000)
     vae = make_vae()

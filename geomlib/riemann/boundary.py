@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EnergyModel", "solve_boundary"]
 
+NODES_AT_ONCE = 1024  # larger batches need more memory, and are no faster
+
 
 @dataclass
 class EnergyModel:
@@ -154,7 +156,7 @@ def _minimise(
     if nodes.shape[1] == 2:  # one segment: nothing to move
         energy = Curve(nodes, metric).energy()
         return nodes, _resolved(metric, nodes, energy, rounding), iterations, rounding
-    model = metric.energy_model(nodes)
+    model = _energy_model(metric, nodes)
     slack = 16 * torch.finfo(nodes.dtype).eps
     tolerance = max(1e-11, slack) if fine else 1e-4
     damping = torch.zeros_like(residual)
@@ -178,7 +180,7 @@ def _minimise(
         iterations[active] += 1
         trial = nodes[active]
         trial[:, 1:-1] += step
-        proposed = metric.energy_model(trial)
+        proposed = _energy_model(metric, trial)
         limit = model.energy * (1 + slack) + model.rounding
         better = proposed.energy <= limit  # False for NaN
         nodes[active[better]] = trial[better]
@@ -196,6 +198,14 @@ def _minimise(
         good = converged.nonzero()[:, 0]
         converged[good] = _resolved(metric, nodes[good], energy[good], rounding[good])
     return nodes, converged, iterations, residual
+
+
+def _energy_model(metric: Metric, nodes: Tensor) -> EnergyModel:
+    """`metric.energy_model`, some curves at a time, so that many curves need no more memory."""
+    curves = max(1, NODES_AT_ONCE // nodes.shape[1])
+    parts = [metric.energy_model(part) for part in nodes.split(curves)]
+    names = EnergyModel.__dataclass_fields__
+    return EnergyModel(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
 
 def _resolved(metric: Metric, nodes: Tensor, energy: Tensor, rounding: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from geomlib.riemann.validation import as_points, broadcast, inside_transform, s
 
 __all__ = ["ExpectedMetric", "PullbackMetric"]
 
+POINTS_AT_ONCE = 1024  # larger batches need more memory, and are no faster
 PIECEWISE_LINEAR = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ReLU6, nn.Hardtanh, nn.Threshold)
 
 
@@ -50,11 +51,8 @@ class PullbackMetric(Metric):
         self.ambient = ambient
 
     def matrix(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d d"]:
-        flat = self._flat(z)
-        value, jacobian = value_and_jacobian(self._decode, flat)
-        self._check_finite(value)
-        pulled = jacobian if self.ambient is None else self.ambient.matrix(value) @ jacobian
-        return (jacobian.mT @ pulled).reshape(*z.shape, z.shape[-1])
+        parts = [self._matrices(part) for part in self._flat(z).split(POINTS_AT_ONCE)]
+        return torch.cat(parts).reshape(*z.shape, z.shape[-1])
 
     def inner(
         self,
@@ -67,13 +65,10 @@ class PullbackMetric(Metric):
         same_kind("z", z, "v", as_points(v, "v"))
         same = u is v
         z, u, v = broadcast(z=z, u=u, v=v)
-        flat, left, right = (self._flat(vector) for vector in (z, u, v))
-        value, pushed = torch.func.jvp(self._decode, (flat,), (left,))  # type: ignore[misc]
-        other = pushed if same else torch.func.jvp(self._decode, (flat,), (right,))[1]
-        self._check_finite(value)
-        if self.ambient is not None:
-            return self.ambient.inner(value, pushed, other).reshape(z.shape[:-1])
-        return (pushed * other).sum(-1).reshape(z.shape[:-1])
+        tensors = (z, u) if same else (z, u, v)
+        flat = [self._flat(tensor).split(POINTS_AT_ONCE) for tensor in tensors]
+        parts = [self._inner(*part) for part in zip(*flat, strict=True)]
+        return torch.cat(parts).reshape(z.shape[:-1])
 
     def squared_chords(self, points: Float[Tensor, "*batch N+1 d"]) -> Float[Tensor, "*batch N"]:
         r"""Squared chords $\|f(z_i) - f(z_{i-1})\|^2$; the midpoint rule with an ambient metric."""
@@ -150,6 +145,20 @@ class PullbackMetric(Metric):
         return not slope.any() and bool(
             (matrix - matrix[:1]).abs().max() > 1e-3 * matrix.abs().max()
         )
+
+    def _matrices(self, z: Tensor) -> Tensor:
+        value, jacobian = value_and_jacobian(self._decode, z)
+        self._check_finite(value)
+        pulled = jacobian if self.ambient is None else self.ambient.matrix(value) @ jacobian
+        return jacobian.mT @ pulled
+
+    def _inner(self, z: Tensor, *vectors: Tensor) -> Tensor:
+        pushed = [torch.func.jvp(self._decode, (z,), (vector,)) for vector in vectors]
+        value, left, right = pushed[0][0], pushed[0][1], pushed[-1][1]
+        self._check_finite(value)
+        if self.ambient is not None:
+            return self.ambient.inner(value, left, right)
+        return (left * right).sum(-1)
 
     def _flat(self, z: Tensor) -> Tensor:
         """`z` as `(batch, d)`, after the checks that a network needs."""

@@ -252,6 +252,21 @@ def test_a_batch_is_a_loop(name):
         assert_close(together.points.reshape(6, 21, 2)[i], alone.points, rtol=0, atol=1e-6)
 
 
+def test_many_curves_are_worked_on_in_parts():
+    network, sizes = known.decoder(), []
+
+    def counted(z):
+        sizes.append(len(z))
+        return network(z)
+
+    a, b = known.pairs(100)
+    curve = PullbackMetric(counted).geodesic(a, b, segments=32)
+    assert curve.converged.all()
+    # only the values at twice the segments, which are cheap, come all at once
+    assert [size for size in sizes if size > 1024] == [100 * 65]
+    assert_close(curve.points[70:73], METRICS["decoder"].geodesic(a, b, segments=32).points[70:73])
+
+
 def test_end_points_broadcast():
     metric = METRICS["decoder"]
     a, b = known.pairs(4)

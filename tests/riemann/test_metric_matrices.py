@@ -96,6 +96,19 @@ def test_a_matrix_costs_one_call_of_the_map():
     assert shapes == [(1000, 2)]
 
 
+def test_many_points_come_in_parts():
+    # memory is bounded; the parts join without a seam
+    sizes = []
+
+    def counted(z):
+        sizes.append(len(z))
+        return known.torus(z)
+
+    z = torch.rand(3, 1000, 2, dtype=torch.float64)
+    assert_close(PullbackMetric(counted).matrix(z), known.torus_matrix(z))
+    assert sum(sizes) == 3000 and max(sizes) <= 1024
+
+
 def test_expected_metric_is_the_expectation():
     mean, spread = known.decoder(0), known.decoder(1)
     std = nn.Sequential(spread, nn.Softplus())

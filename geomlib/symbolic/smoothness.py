@@ -155,8 +155,13 @@ def sample_points(
     """Up to `limit` exact points of a domain, the simplest first."""
     samples = _samples(domain, symbols)
     width = len(samples[symbols[0]]) if len(symbols) < 4 else 3
-    grid = product(*(samples[symbol][:width] for symbol in symbols))
-    points = (dict(zip(symbols, values, strict=True)) for values in islice(grid, 4000))
+    # by the sum of places, so that the first few points already vary in every coordinate
+    grid = sorted(islice(product(range(width), repeat=len(symbols)), 4000), key=sum)
+    points = (
+        {s: samples[s][place] for s, place in zip(symbols, places, strict=True)}
+        for places in grid
+        if all(place < len(samples[s]) for s, place in zip(symbols, places, strict=True))
+    )
     return tuple(islice((point for point in points if holds(domain, point)), limit))
 
 

@@ -2,6 +2,13 @@
 
 from geomlib.teaching import figures
 from geomlib.teaching.checks import check
-from geomlib.teaching.widgets import LatentExplorer
+from geomlib.teaching.widgets import ChartsExplorer, GermExplorer, LatentExplorer, TangentPusher
 
-__all__ = ["LatentExplorer", "check", "figures"]
+__all__ = [
+    "ChartsExplorer",
+    "GermExplorer",
+    "LatentExplorer",
+    "TangentPusher",
+    "check",
+    "figures",
+]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["Mistake", "NotAttempted", "attempt", "check", "compare", "exercise"]
 
-CHAPTERS = ("vae_geodesics",)
+CHAPTERS = ("charts", "germs", "tangent_maps", "vae_geodesics")
 _exercises: dict[str, Callable[..., str]] = {}
 
 

@@ -116,6 +116,13 @@ def test_rank_and_submersion():
     assert not flat.is_immersion()
 
 
+def test_the_generic_rank_is_seen_where_a_coordinate_plane_is_singular():
+    fold = SmoothMap(PLANE, Chart("folded", "a b"), ("x**2", "y"))
+    assert (fold.rank(), fold.rank((0, 1))) == (2, 1)
+    (point,) = fold.is_immersion().evidence
+    assert point[0] == 0
+
+
 def relu(symbol):
     return sp.Max(symbol, 0)
 

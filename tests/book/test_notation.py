@@ -1,0 +1,64 @@
+"""The notation page against the code: every name exists, every shape and type is as said."""
+
+import re
+
+import pytest
+import sympy
+import torch
+from conftest import ROOT
+
+from geomlib import symbolic
+from geomlib.models import GaussianVAE
+from geomlib.riemann import ExpectedMetric, PullbackMetric
+from geomlib.symbolic import Chart, Germ, SmoothMap, TangentVector, surfaces
+
+SIZES = {"batch": 5, "d": 2, "n": 3, "N": 8, "N+1": 9}
+ROW = re.compile(r"^\| \$.* \| `(?P<code>[^`]+)` \| `(?P<kind>[^`]+)` \|$", re.M)
+TEXT = (ROOT / "book" / "notation.md").read_text()
+ROWS = [(match["code"], match["kind"]) for match in ROW.finditer(TEXT)]
+
+
+def names() -> dict:
+    """What the page says it is given."""
+    chart, target = Chart("U", "x y"), Chart("V", "s t")
+    p = chart.point((1, 2))
+    f = SmoothMap(chart, target, ["x*y", "x + y"])
+    g = SmoothMap(target, Chart("W", "q"), ["s*t"])
+    atlas = surfaces.sphere().atlas
+    germ = Germ("x**2*y", chart, p)
+
+    def decoder(z):
+        return torch.cat([z, (z**2).sum(-1, keepdim=True)], dim=-1)
+
+    metric = PullbackMetric(decoder)
+    z, u, v, a, b = torch.randn(5, SIZES["batch"], SIZES["d"], dtype=torch.float64)
+    by_number = {
+        "z": z, "u": u, "v": v, "a": a, "b": b, "decoder": decoder, "metric": metric,
+        "curve": metric.geodesic(a, b, segments=SIZES["N"]), "torch": torch,
+        "vae": GaussianVAE(SIZES["n"], SIZES["d"], hidden=4).double(),
+        "ExpectedMetric": ExpectedMetric,
+    }  # fmt: skip
+    by_formula = {
+        "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,
+        "chart_north": atlas.chart("north"), "alpha": germ.differential(),
+        "v": TangentVector((1, 3), chart, p), "gamma": chart.curve(["1 + t", "2 + t**2"]),
+        "TangentVector": TangentVector,
+    }  # fmt: skip
+    return {"formula": by_formula, "number": by_number}
+
+
+def test_the_page_has_its_rows():
+    assert len(ROWS) == sum(line.startswith("| $") for line in TEXT.splitlines())
+    assert len(ROWS) > 25
+
+
+@pytest.mark.parametrize(("code", "kind"), ROWS, ids=[code for code, _ in ROWS])
+def test_a_row_is_true(code, kind):
+    if kind.startswith("("):
+        value = eval(code, names()["number"])
+        expected = [SIZES[part.strip()] for part in kind.strip("()").split(",") if part.strip()]
+        assert list(value.shape) == expected
+    else:
+        value = eval(code, names()["formula"])
+        types = {"bool": bool, "Expr": sympy.Expr, "Matrix": sympy.MatrixBase}
+        assert isinstance(value, types.get(kind) or getattr(symbolic, kind))

@@ -31,7 +31,7 @@ def open_cleared(visit, jupyterlab, name: str):
     notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, path)
     page = visit(jupyterlab.url(name))
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=MINUTE)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
     return page
 
 

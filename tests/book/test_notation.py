@@ -30,13 +30,14 @@ def names() -> dict:
     def decoder(z):
         return torch.cat([z, (z**2).sum(-1, keepdim=True)], dim=-1)
 
+    vae = GaussianVAE(SIZES["n"], SIZES["d"], hidden=4).double()
     metric = PullbackMetric(decoder)
     z, u, v, a, b = torch.randn(5, SIZES["batch"], SIZES["d"], dtype=torch.float64)
     by_number = {
         "z": z, "u": u, "v": v, "a": a, "b": b, "decoder": decoder, "metric": metric,
-        "curve": metric.geodesic(a, b, segments=SIZES["N"]), "torch": torch,
-        "vae": GaussianVAE(SIZES["n"], SIZES["d"], hidden=4).double(),
-        "ExpectedMetric": ExpectedMetric,
+        "curve": metric.geodesic(a, b, segments=SIZES["N"]),
+        "jacobian": torch.func.vmap(torch.func.jacfwd(decoder)),
+        "vae": vae, "expected": ExpectedMetric(vae.mean, vae.std),
     }  # fmt: skip
     by_formula = {
         "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,

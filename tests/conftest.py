@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -128,12 +129,32 @@ def built_book(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def book_server(built_book) -> Iterator[str]:
     """The address, without a slash at its end, at which the built book is served."""
+    with served(built_book) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def widget_site(tmp_path_factory) -> Iterator[tuple[Path, str]]:
+    """A folder with the widgets' JavaScript, and the address at which it is served."""
+    folder = tmp_path_factory.mktemp("site")
+    for script in (ROOT / "geomlib" / "teaching" / "assets").glob("*.js"):
+        shutil.copy(script, folder)
+    (folder / "blank.html").write_text(
+        "<!doctype html><title>t</title><link rel=icon href='data:,'>"
+    )
+    with served(folder) as address:
+        yield folder, address
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine; gives the address, without a slash at its end."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *args):
             pass
 
-    handler = functools.partial(Quiet, directory=str(built_book))
+    handler = functools.partial(Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"

@@ -1,51 +1,23 @@
 """The charts explorer: its numerics against geomlib.symbolic, and the figure in a page."""
 
-import functools
-import json
 import math
 import re
-import shutil
-import subprocess
-import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import DESKTOP, PHONE, ROOT
-from ipywidgets.embed import dependency_state, embed_data
+from conftest import DESKTOP, PHONE
 from playwright.sync_api import Locator, expect
+from widget_page import embed
 
 from geomlib.symbolic import surfaces
-from geomlib.teaching.widgets.assets import ASSETS
 from geomlib.teaching.widgets.charts_explorer import ChartsExplorer
 
 ANGLES = [0.0, 0.3, 1.2, 1.57, 2.0, 3.1, -0.4, -1.0, -1.5, -2.2, math.pi]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder, and the address at which it is served."""
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copy(ASSETS / "charts_explorer.js", folder)
-    (folder / "blank.html").write_text(
-        "<!doctype html><title>t</title><link rel=icon href='data:,'>"
-    )
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 @pytest.fixture
-def module(visit, site):
-    page = visit(f"{site[1]}/blank.html")
+def module(visit, widget_site):
+    page = visit(f"{widget_site[1]}/blank.html")
     page.evaluate("async () => { window.cx = await import('/charts_explorer.js'); }")
     return page
 
@@ -87,39 +59,6 @@ def test_angles_are_brought_to_one_turn_alike(module):
         assert math.cos(reduced) == pytest.approx(math.cos(angle), abs=1e-9)
 
 
-def embed(site, name: str, explorers: list[ChartsExplorer], theme: str = "light") -> str:
-    """A page as the book makes it: stored widget state, and no kernel."""
-    folder, address = site
-    if not (folder / "vendor").exists():
-        subprocess.run([sys.executable, "book/vendor.py"], cwd=ROOT, check=True)
-        if not (ROOT / "book" / "assets" / "vendor").exists():
-            pytest.skip("the widget manager comes from npm, and there is no npm here")
-        shutil.copytree(ROOT / "book" / "assets" / "vendor", folder / "vendor")
-        shutil.copy(ROOT / "book" / "assets" / "require-config.js", folder)
-    data = embed_data(views=explorers, state=dependency_state(explorers, drop_defaults=False))
-    views = "".join(
-        f'<div><script type="application/vnd.jupyter.widget-view+json">{json.dumps(view)}</script>'
-        "</div>"
-        for view in data["view_specs"]
-    )
-    colours = (
-        ":root{--pst-color-text-base:#ced6dd;--pst-color-text-muted:#9ca4af;"
-        "--pst-color-background:#14181e;--pst-color-border:#48566b}body{background:#14181e}"
-    )
-    (folder / f"{name}.html").write_text(
-        f"""<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width"><title>Explorer</title>
-        <style>{colours if theme == "dark" else ""}</style>
-        <link rel="icon" href="data:,">
-        <script src="vendor/require.js"></script><script src="require-config.js"></script>
-        <script src="vendor/html-manager/embed-amd.js"></script>
-        <main><h1>Explorer</h1>{views}</main>
-        <script type="application/vnd.jupyter.widget-state+json">
-        {json.dumps(data["manager_state"])}</script></html>"""
-    )
-    return f"{address}/{name}.html"
-
-
 def handle(explorer: Locator) -> Locator:
     return explorer.get_by_role("slider", name="Point p on the circle")
 
@@ -149,8 +88,8 @@ def drag(explorer: Locator, x: float, y: float) -> None:
     ("size", "theme"),
     [(DESKTOP, "light"), (PHONE, "dark"), ((1200, 800), "dark"), ((380, 800), "light")],
 )
-def test_the_figure_answers_without_a_kernel(visit, site, size, theme):
-    page = visit(embed(site, "one", [ChartsExplorer(0.9)], theme), size=size, scheme=theme)
+def test_the_figure_answers_without_a_kernel(visit, widget_site, size, theme):
+    page = visit(embed(widget_site, "one", [ChartsExplorer(0.9)], theme), size=size, scheme=theme)
     explorer = page.locator(".cx")
     expect(handle(explorer)).to_be_visible()
     assert shown(explorer) == ("u = 2.869", "w = 0.349")
@@ -173,8 +112,8 @@ def test_the_figure_answers_without_a_kernel(visit, site, size, theme):
 
 
 @pytest.mark.browser
-def test_the_keyboard_alone_goes_round_and_to_the_poles(visit, site):
-    page = visit(embed(site, "keys", [ChartsExplorer(0.9)]))
+def test_the_keyboard_alone_goes_round_and_to_the_poles(visit, widget_site):
+    page = visit(embed(widget_site, "keys", [ChartsExplorer(0.9)]))
     explorer = page.locator(".cx")
     handle(explorer).focus()
     for key, angle in [
@@ -198,8 +137,8 @@ def test_the_keyboard_alone_goes_round_and_to_the_poles(visit, site):
 
 
 @pytest.mark.browser
-def test_two_figures_in_a_page_do_not_disturb_each_other(visit, site):
-    page = visit(embed(site, "two", [ChartsExplorer(0.9), ChartsExplorer(-2.0)], "dark"))
+def test_two_figures_in_a_page_do_not_disturb_each_other(visit, widget_site):
+    page = visit(embed(widget_site, "two", [ChartsExplorer(0.9), ChartsExplorer(-2.0)], "dark"))
     first, second = page.locator(".cx").nth(0), page.locator(".cx").nth(1)
     expect(handle(second)).to_be_visible()
     before = shown(second)
@@ -212,8 +151,8 @@ def test_two_figures_in_a_page_do_not_disturb_each_other(visit, site):
 
 
 @pytest.mark.browser
-def test_a_click_moves_the_point_and_the_curve_is_the_graph(visit, site):
-    page = visit(embed(site, "click", [ChartsExplorer(0.9)]))
+def test_a_click_moves_the_point_and_the_curve_is_the_graph(visit, widget_site):
+    page = visit(embed(widget_site, "click", [ChartsExplorer(0.9)]))
     explorer = page.locator(".cx")
     box = explorer.locator(".cx-plot").bounding_box()
     explorer.locator(".cx-plot").click(position={"x": 0.9 * box["width"], "y": box["height"] / 2})

@@ -1,22 +1,13 @@
 """The germ explorer: its numbers against geomlib.symbolic, and the figure in a page."""
 
-import functools
-import json
-import shutil
-import subprocess
-import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 import sympy as sp
 from axe_playwright_python.sync_playwright import Axe
-from conftest import DESKTOP, PHONE, ROOT
-from ipywidgets.embed import dependency_state, embed_data
+from conftest import DESKTOP, PHONE
 from playwright.sync_api import Locator, expect
+from widget_page import embed
 
 from geomlib.symbolic import Germ
-from geomlib.teaching.widgets.assets import ASSETS
 from geomlib.teaching.widgets.germ_explorer import CHARTS, FUNCTIONS, LINE, GermExplorer
 
 (x,) = LINE.symbols
@@ -24,61 +15,10 @@ POINTS = ["0", "-1/4", "4/5"]
 PLACES = [-0.3, 0.45, 1.1]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder, and the address at which it is served."""
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copy(ASSETS / "germ_explorer.js", folder)
-    (folder / "blank.html").write_text(
-        "<!doctype html><title>t</title><link rel=icon href='data:,'>"
-    )
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def embed(site, name: str, explorers: list[GermExplorer], theme: str = "light") -> str:
-    """A page as the book makes it: stored widget state, and no kernel."""
-    folder, address = site
-    if not (folder / "vendor").exists():
-        subprocess.run([sys.executable, "book/vendor.py"], cwd=ROOT, check=True)
-        if not (ROOT / "book" / "assets" / "vendor").exists():
-            pytest.skip("the widget manager comes from npm, and there is no npm here")
-        shutil.copytree(ROOT / "book" / "assets" / "vendor", folder / "vendor")
-        shutil.copy(ROOT / "book" / "assets" / "require-config.js", folder)
-    data = embed_data(views=explorers, state=dependency_state(explorers, drop_defaults=False))
-    views = "".join(
-        f'<div><script type="application/vnd.jupyter.widget-view+json">{json.dumps(view)}</script>'
-        "</div>"
-        for view in data["view_specs"]
-    )
-    dark = "background: #121212; color: #eee" if theme == "dark" else ""
-    (folder / f"{name}.html").write_text(
-        f"""<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width"><title>Explorer</title>
-        <link rel="icon" href="data:,"><style>
-        [data-theme="dark"] {{ --pst-color-text-base: #ced6dd; --pst-color-text-muted: #9ca4af;
-          --pst-color-background: #121212; --pst-color-border: #48566b }}</style>
-        <script src="vendor/require.js"></script><script src="require-config.js"></script>
-        <script src="vendor/html-manager/embed-amd.js"></script>
-        <body style="{dark}"><main><h1>Explorer</h1>{views}</main>
-        <script type="application/vnd.jupyter.widget-state+json">
-        {json.dumps(data["manager_state"])}</script></body></html>"""
-    )
-    return f"{address}/{name}.html"
-
-
 @pytest.mark.browser
-def test_the_numbers_are_those_of_the_library(visit, site):
+def test_the_numbers_are_those_of_the_library(visit, widget_site):
     """Value, class, second coefficient and remainder, for all functions, charts and points."""
-    page = visit(f"{site[1]}/blank.html")
+    page = visit(f"{widget_site[1]}/blank.html")
     names = page.evaluate(
         """async () => {
           window.gx = await import("/germ_explorer.js");
@@ -130,8 +70,10 @@ def changed(before: dict, after: dict) -> set[str]:
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, (380, 800), (1200, 900)], ids=["desk", "phone", "1200"])
-def test_the_figure_answers_without_a_kernel(visit, site, size, theme):
-    page = visit(embed(site, f"one-{theme}", [GermExplorer()], theme), size=size, scheme=theme)
+def test_the_figure_answers_without_a_kernel(visit, widget_site, size, theme):
+    page = visit(
+        embed(widget_site, f"one-{theme}", [GermExplorer()], theme), size=size, scheme=theme
+    )
     explorer = page.locator(".gx")
     is_drawn(explorer)
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
@@ -179,9 +121,9 @@ def test_the_figure_answers_without_a_kernel(visit, site, size, theme):
 
 
 @pytest.mark.browser
-def test_two_figures_in_a_page_do_not_disturb_each_other(visit, site):
+def test_two_figures_in_a_page_do_not_disturb_each_other(visit, widget_site):
     pair = [GermExplorer(), GermExplorer("sin 2x", chart="sinh x", p=0.5)]
-    page = visit(embed(site, "two", pair), size=PHONE)
+    page = visit(embed(widget_site, "two", pair), size=PHONE)
     first, second = page.locator(".gx").nth(0), page.locator(".gx").nth(1)
     is_drawn(second)
     before = state(second)
@@ -193,10 +135,10 @@ def test_two_figures_in_a_page_do_not_disturb_each_other(visit, site):
 
 
 @pytest.mark.browser
-def test_reduced_motion_is_honoured(browser, site):
+def test_reduced_motion_is_honoured(browser, widget_site):
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
-    page.goto(embed(site, "still", [GermExplorer()]), wait_until="networkidle")
+    page.goto(embed(widget_site, "still", [GermExplorer()]), wait_until="networkidle")
     span = page.locator(".gx-handle span")
     assert span.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
     context.close()

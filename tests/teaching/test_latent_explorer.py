@@ -1,25 +1,18 @@
 """The latent explorer: its numerics against torch and geomlib.riemann, and the figure in a page."""
 
-import functools
 import json
-import shutil
-import subprocess
-import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import latent_explorer_page as explorer_page
 import numpy as np
 import pytest
 import torch
-from conftest import DESKTOP, PHONE, ROOT
-from ipywidgets.embed import dependency_state, embed_data
+from conftest import DESKTOP, PHONE
 from torch import nn
+from widget_page import embed, stored
 
 from geomlib.models.vae import GaussianVAE, RBFStandardDeviation
 from geomlib.riemann import ExpectedMetric, PullbackMetric
 from geomlib.teaching import LatentExplorer
-from geomlib.teaching.widgets.assets import ASSETS
 
 PIXELS = 28 * 28
 BOUNDS = (-3.0, 3.0, -2.5, 2.5)
@@ -59,32 +52,12 @@ def make_codes(count: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
     return middle + 0.2 * generator.normal(size=(count, 2)), labels
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder, and the address at which it is served, with the module and the book's scripts."""
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copy(ASSETS / "latent_explorer.js", folder)
-    (folder / "blank.html").write_text(
-        "<!doctype html><title>t</title><link rel=icon href='data:,'>"
-    )
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 @pytest.fixture
-def numerics(visit, site):
+def numerics(visit, widget_site):
     """Loads a VAE into the module in a page: `page = numerics(vae)`."""
 
     def numerics(vae: GaussianVAE):
-        page = visit(f"{site[1]}/blank.html")
+        page = visit(f"{widget_site[1]}/blank.html")
         layers = [
             {
                 "type": "linear",
@@ -214,52 +187,20 @@ def test_points_that_coincide_have_distance_zero(numerics):
     assert curve["converged"]
 
 
-def embed(site, name: str, explorers: list[LatentExplorer], theme: str = "light") -> str:
-    """A page as the book makes it: stored widget state, and no kernel."""
-    folder, address = site
-    if not (folder / "vendor").exists():
-        subprocess.run([sys.executable, "book/vendor.py"], cwd=ROOT, check=True)
-        if not (ROOT / "book" / "assets" / "vendor").exists():
-            pytest.skip("the widget manager comes from npm, and there is no npm here")
-        shutil.copytree(ROOT / "book" / "assets" / "vendor", folder / "vendor")
-        shutil.copy(ROOT / "book" / "assets" / "require-config.js", folder)
-    data = stored(explorers)
-    views = "".join(
-        f'<div><script type="application/vnd.jupyter.widget-view+json">{json.dumps(view)}</script>'
-        "</div>"
-        for view in data["view_specs"]
-    )
-    (folder / f"{name}.html").write_text(
-        f"""<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width"><title>Explorer</title>
-        <link rel="icon" href="data:,">
-        <script src="vendor/require.js"></script><script src="require-config.js"></script>
-        <script src="vendor/html-manager/embed-amd.js"></script>
-        <main>{views}</main><script type="application/vnd.jupyter.widget-state+json">
-        {json.dumps(data["manager_state"])}</script></html>"""
-    )
-    return f"{address}/{name}.html"
-
-
-def stored(explorers: list[LatentExplorer]) -> dict:
-    """Views, and the state of these widgets alone, as a notebook stores them."""
-    return embed_data(views=explorers, state=dependency_state(explorers, drop_defaults=False))
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_figure_answers_without_a_kernel(visit, site, size):
+def test_the_figure_answers_without_a_kernel(visit, widget_site, size):
     codes, labels = make_codes()
-    page = visit(embed(site, "one", [LatentExplorer(make_vae(), codes, labels)]), size=size)
+    page = visit(embed(widget_site, "one", [LatentExplorer(make_vae(), codes, labels)]), size=size)
     explorer_page.check_everything(page.locator(".lx"))
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
 @pytest.mark.browser
-def test_two_figures_in_a_page_do_not_disturb_each_other(visit, site):
+def test_two_figures_in_a_page_do_not_disturb_each_other(visit, widget_site):
     codes, labels = make_codes()
     pair = [LatentExplorer(make_vae(seed=seed), codes, labels) for seed in (0, 1)]
-    page = visit(embed(site, "two", pair, theme="dark"))
+    page = visit(embed(widget_site, "two", pair, theme="dark"))
     first, second = page.locator(".lx").nth(0), page.locator(".lx").nth(1)
     explorer_page.is_drawn(second)
     before = explorer_page.state(second)

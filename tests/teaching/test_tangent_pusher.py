@@ -1,21 +1,15 @@
 """The tangent pusher: its maps against geomlib.symbolic, and the figure in a page."""
 
-import functools
 import json
 import re
-import shutil
-import subprocess
-import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from conftest import DESKTOP, PHONE, ROOT
-from ipywidgets.embed import dependency_state, embed_data
+from conftest import DESKTOP, PHONE
 from playwright.sync_api import Locator, expect
 from sympy import Rational
+from widget_page import embed
 
 from geomlib.teaching.widgets.assets import ASSETS
 from geomlib.teaching.widgets.tangent_pusher import MAPS, TangentPusher
@@ -24,29 +18,9 @@ from geomlib.teaching.widgets.tangent_pusher import MAPS, TangentPusher
 AXE = {"include": [".tp"]}
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder, and the address at which it is served, with the module and the book's scripts."""
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copy(ASSETS / "tangent_pusher.js", folder)
-    (folder / "blank.html").write_text(
-        "<!doctype html><title>t</title><link rel=icon href='data:,'>"
-    )
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 @pytest.fixture
-def module(visit, site):
-    page = visit(f"{site[1]}/blank.html")
+def module(visit, widget_site):
+    page = visit(f"{widget_site[1]}/blank.html")
     page.evaluate("async () => { window.tp = await import('/tangent_pusher.js'); }")
     return page
 
@@ -103,36 +77,6 @@ def test_both_sides_start_alike(name):
         assert tuple(numbers) == getattr(entry, key), key
 
 
-def embed(site, name: str, pushers: list[TangentPusher], theme: str = "light") -> str:
-    """A page as the book makes it: stored widget state, and no kernel."""
-    folder, address = site
-    if not (folder / "vendor").exists():
-        subprocess.run([sys.executable, "book/vendor.py"], cwd=ROOT, check=True)
-        if not (ROOT / "book" / "assets" / "vendor").exists():
-            pytest.skip("the widget manager comes from npm, and there is no npm here")
-        shutil.copytree(ROOT / "book" / "assets" / "vendor", folder / "vendor")
-        shutil.copy(ROOT / "book" / "assets" / "require-config.js", folder)
-    data = embed_data(views=pushers, state=dependency_state(pushers, drop_defaults=False))
-    views = "".join(
-        f'<div><script type="application/vnd.jupyter.widget-view+json">{json.dumps(view)}</script>'
-        "</div>"
-        for view in data["view_specs"]
-    )
-    background = "#121212" if theme == "dark" else "#fff"
-    dark = "--pst-color-text-base:#eee;--pst-color-text-muted:#bbb;--pst-color-background:#121212"
-    (folder / f"{name}.html").write_text(
-        f"""<!doctype html><html lang="en" data-theme="{theme}"
-        style="{dark if theme == "dark" else ""}"><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width"><title>Pusher</title>
-        <link rel="icon" href="data:,"><style>body {{ background: {background} }}</style>
-        <script src="vendor/require.js"></script><script src="require-config.js"></script>
-        <script src="vendor/html-manager/embed-amd.js"></script>
-        <main>{views}</main><script type="application/vnd.jupyter.widget-state+json">
-        {json.dumps(data["manager_state"])}</script></html>"""
-    )
-    return f"{address}/{name}.html"
-
-
 def readout(pusher: Locator) -> Locator:
     return pusher.locator(".tp-readout")
 
@@ -153,8 +97,8 @@ def drag(pusher: Locator, name: str, share: tuple[float, float]) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_figure_answers_to_mouse_keyboard_and_lists(visit, site, size):
-    page = visit(embed(site, "one", [TangentPusher("fold")]), size=size)
+def test_the_figure_answers_to_mouse_keyboard_and_lists(visit, widget_site, size):
+    page = visit(embed(widget_site, "one", [TangentPusher("fold")]), size=size)
     pusher = page.locator(".tp")
     pusher.scroll_into_view_if_needed()
     expect(readout(pusher)).to_have_text(
@@ -183,15 +127,17 @@ def test_the_figure_answers_to_mouse_keyboard_and_lists(visit, site, size):
 
 
 @pytest.mark.browser
-def test_at_the_fold_the_vector_collapses(visit, site):
-    page = visit(embed(site, "fold", [TangentPusher("fold", point=(0, 1), velocity=(0.5, 0))]))
+def test_at_the_fold_the_vector_collapses(visit, widget_site):
+    page = visit(
+        embed(widget_site, "fold", [TangentPusher("fold", point=(0, 1), velocity=(0.5, 0))])
+    )
     expect(readout(page.locator(".tp"))).to_have_text(re.compile("rank 1: v collapses"))
     assert page.locator(".tp-image .tp-head").get_attribute("d") == ""
 
 
 @pytest.mark.browser
-def test_the_point_keeps_its_vector_inside_the_window(visit, site):
-    page = visit(embed(site, "window", [TangentPusher("square")]))
+def test_the_point_keeps_its_vector_inside_the_window(visit, widget_site):
+    page = visit(embed(widget_site, "window", [TangentPusher("square")]))
     drag(page.locator(".tp"), "Point p", (1.4, -0.4))
     expect(readout(page.locator(".tp"))).to_contain_text("v = (0.50, 0.20)")
     assert slider(page.locator(".tp"), "Tip").get_attribute("aria-valuetext").startswith(
@@ -202,16 +148,18 @@ def test_the_point_keeps_its_vector_inside_the_window(visit, site):
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, site, theme, size):
-    page = visit(embed(site, f"axe-{theme}", [TangentPusher()], theme), size=size, scheme=theme)
+def test_axe_finds_nothing(visit, widget_site, theme, size):
+    page = visit(
+        embed(widget_site, f"axe-{theme}", [TangentPusher()], theme), size=size, scheme=theme
+    )
     expect(readout(page.locator(".tp"))).to_contain_text("rank 2")
     result = Axe().run(page, context=AXE)
     assert result.violations_count == 0, result.generate_report()
 
 
 @pytest.mark.browser
-def test_two_figures_in_a_page_do_not_disturb_each_other(visit, site):
-    page = visit(embed(site, "two", [TangentPusher("shear"), TangentPusher("square")]))
+def test_two_figures_in_a_page_do_not_disturb_each_other(visit, widget_site):
+    page = visit(embed(widget_site, "two", [TangentPusher("shear"), TangentPusher("square")]))
     first, second = page.locator(".tp").nth(0), page.locator(".tp").nth(1)
     expect(readout(second)).to_contain_text("rank 2")
     before = readout(second).inner_text()

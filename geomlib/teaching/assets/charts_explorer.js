@@ -141,7 +141,7 @@ function build(id) {
   const live = h("p", { class: "cx-live", "aria-live": "polite" });
   const root = h(
     "section",
-    { class: "cx", "aria-label": "Charts explorer", "data-lm-suppress-shortcuts": "true" },
+    { class: "gw cx", "aria-label": "Charts explorer", "data-lm-suppress-shortcuts": "true" },
     h(
       "div",
       { class: "cx-body" },

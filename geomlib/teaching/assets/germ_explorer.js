@@ -143,7 +143,7 @@ function build(id) {
   const live = h("p", { class: "gx-live", "aria-live": "polite" });
   const root = h(
     "section",
-    { class: "gx", "aria-label": "Germ explorer", "data-lm-suppress-shortcuts": "true" },
+    { class: "gw gx", "aria-label": "Germ explorer", "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "gx-controls" }, selects.function.label, selects.chart.label),
     h(
       "div",

@@ -1013,7 +1013,7 @@ function build(data, id) {
 
   const root = h(
     "section",
-    { class: "lx", "aria-label": "Latent explorer", "data-lm-suppress-shortcuts": "true" },
+    { class: "gw lx", "aria-label": "Latent explorer", "data-lm-suppress-shortcuts": "true" },
     h(
       "div",
       { class: "lx-top" },

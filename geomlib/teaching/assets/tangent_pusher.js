@@ -166,7 +166,7 @@ function build(id) {
   );
   const root = h(
     "section",
-    { class: "tp", "aria-label": "Tangent pusher", "data-lm-suppress-shortcuts": "true" },
+    { class: "gw tp", "aria-label": "Tangent pusher", "data-lm-suppress-shortcuts": "true" },
     h(
       "div",
       { class: "tp-controls" },

@@ -6,7 +6,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from geomlib.teaching.widgets.assets import ASSETS
+from geomlib.teaching.widgets.assets import ASSETS, style
 
 __all__ = ["ChartsExplorer"]
 
@@ -41,7 +41,7 @@ class ChartsExplorer(anywidget.AnyWidget):
     """
 
     _esm = ASSETS / "charts_explorer.js"
-    _css = ASSETS / "charts_explorer.css"
+    _css = style("charts_explorer")
 
     angle = traitlets.Float().tag(sync=True)
 

@@ -7,7 +7,7 @@ import sympy as sp
 import traitlets
 
 from geomlib.symbolic import Chart, Germ, Splitting
-from geomlib.teaching.widgets.assets import ASSETS
+from geomlib.teaching.widgets.assets import ASSETS, style
 
 __all__ = ["CHARTS", "FUNCTIONS", "GermExplorer"]
 
@@ -60,7 +60,7 @@ class GermExplorer(anywidget.AnyWidget):
     """
 
     _esm = ASSETS / "germ_explorer.js"
-    _css = ASSETS / "germ_explorer.css"
+    _css = style("germ_explorer")
 
     function = traitlets.Unicode().tag(sync=True)
     chart = traitlets.Unicode().tag(sync=True)

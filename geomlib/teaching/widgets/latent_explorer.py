@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from geomlib.models.vae import GaussianVAE, RBFStandardDeviation
 from geomlib.riemann import ExpectedMetric, Metric, PullbackMetric
-from geomlib.teaching.widgets.assets import ASSETS
+from geomlib.teaching.widgets.assets import ASSETS, style
 
 __all__ = ["LatentExplorer"]
 
@@ -63,7 +63,7 @@ class LatentExplorer(anywidget.AnyWidget):
     """
 
     _esm = ASSETS / "latent_explorer.js"
-    _css = ASSETS / "latent_explorer.css"
+    _css = style("latent_explorer")
 
     a = traitlets.Tuple(traitlets.CFloat(), traitlets.CFloat()).tag(sync=True)
     b = traitlets.Tuple(traitlets.CFloat(), traitlets.CFloat()).tag(sync=True)

@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from geomlib.symbolic import Chart, SmoothMap
-from geomlib.teaching.widgets.assets import ASSETS
+from geomlib.teaching.widgets.assets import ASSETS, style
 
 __all__ = ["TangentPusher"]
 
@@ -81,7 +81,7 @@ class TangentPusher(anywidget.AnyWidget):
     """
 
     _esm = ASSETS / "tangent_pusher.js"
-    _css = ASSETS / "tangent_pusher.css"
+    _css = style("tangent_pusher")
 
     map = traitlets.Enum(list(MAPS), default_value="polar").tag(sync=True)
     point = traitlets.Tuple(traitlets.CFloat(), traitlets.CFloat()).tag(sync=True)

@@ -1,0 +1,46 @@
+"""A page that shows widgets as the book does: stored widget state, and no kernel."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from ipywidgets.embed import dependency_state, embed_data
+
+DARK = """:root { --pst-color-text-base: #ced6dd; --pst-color-text-muted: #9ca4af;
+  --pst-color-background: #121212; --pst-color-border: #48566b } body { background: #121212; color: #ced6dd }"""
+
+
+def embed(site, name: str, widgets: list, theme: str = "light") -> str:
+    """The address of a page with these widgets, in the folder that `widget_site` serves."""
+    folder, address = site
+    if not (folder / "vendor").exists():
+        subprocess.run([sys.executable, "book/vendor.py"], cwd=ROOT, check=True)
+        if not (ROOT / "book" / "assets" / "vendor").exists():
+            pytest.skip("the widget manager comes from npm, and there is no npm here")
+        shutil.copytree(ROOT / "book" / "assets" / "vendor", folder / "vendor")
+        shutil.copy(ROOT / "book" / "assets" / "require-config.js", folder)
+    data = stored(widgets)
+    views = "".join(
+        f'<div><script type="application/vnd.jupyter.widget-view+json">{json.dumps(view)}</script>'
+        "</div>"
+        for view in data["view_specs"]
+    )
+    (folder / f"{name}.html").write_text(
+        f"""<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
+        <meta name="viewport" content="width=device-width"><title>Widgets</title>
+        <link rel="icon" href="data:,"><style>{DARK if theme == "dark" else ""}</style>
+        <script src="vendor/require.js"></script><script src="require-config.js"></script>
+        <script src="vendor/html-manager/embed-amd.js"></script>
+        <main><h1>Widgets</h1>{views}</main>
+        <script type="application/vnd.jupyter.widget-state+json">
+        {json.dumps(data["manager_state"])}</script></html>"""
+    )
+    return f"{address}/{name}.html"
+
+
+def stored(widgets: list) -> dict:
+    """Views, and the state of these widgets alone, as a notebook stores them."""
+    return embed_data(views=widgets, state=dependency_state(widgets, drop_defaults=False))

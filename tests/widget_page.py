@@ -10,7 +10,8 @@ from conftest import ROOT
 from ipywidgets.embed import dependency_state, embed_data
 
 DARK = """:root { --pst-color-text-base: #ced6dd; --pst-color-text-muted: #9ca4af;
-  --pst-color-background: #121212; --pst-color-border: #48566b } body { background: #121212; color: #ced6dd }"""
+  --pst-color-background: #121212; --pst-color-border: #48566b }
+  body { background: #121212; color: #ced6dd }"""
 
 
 def embed(site, name: str, widgets: list, theme: str = "light") -> str:

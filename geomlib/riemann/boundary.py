@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from geomlib.riemann import tridiagonal
 from geomlib.riemann.curve import Curve, Geodesic, straight_nodes
 from geomlib.riemann.validation import as_points, broadcast, same_kind
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from geomlib.riemann.metric import Metric
 
 __all__ = ["EnergyModel", "solve_boundary"]
-
-NODES_AT_ONCE = 1024  # larger batches need more memory, and are no faster
 
 
 @dataclass
@@ -83,7 +82,7 @@ def solve_boundary(
         raise ValueError(f"there are no pairs to connect: a and b have shape {tuple(a.shape)}")
     with torch.no_grad():
         metric.check_ends(first, last)
-        working = metric.for_geodesics()
+        working = metric.folded()
         if initial is None:
             levels = _levels(segments)
             nodes = straight_nodes(first, last, levels[0])
@@ -202,7 +201,7 @@ def _minimise(
 
 def _energy_model(metric: Metric, nodes: Tensor) -> EnergyModel:
     """`metric.energy_model`, some curves at a time, so that many curves need no more memory."""
-    curves = max(1, NODES_AT_ONCE // nodes.shape[1])
+    curves = max(1, metric.chunk_size // nodes.shape[1])
     parts = [metric.energy_model(part) for part in nodes.split(curves)]
     names = EnergyModel.__dataclass_fields__
     return EnergyModel(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
@@ -222,38 +221,13 @@ def _resolved(metric: Metric, nodes: Tensor, energy: Tensor, rounding: Tensor) -
 def _step(model: EnergyModel, damping: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The damped Newton step, its decrement, and where the full Hessian was positive definite."""
     extra = damping[:, None, None, None] * model.diagonal
-    step, newton = _solve_tridiagonal(
-        model.diagonal_newton + extra, model.upper_newton, model.gradient
+    step, newton = tridiagonal.solve(
+        model.diagonal_newton + extra, model.upper_newton, -model.gradient
     )
     if not newton.all():
         other = model.select(~newton)
-        step[~newton], _ = _solve_tridiagonal(
-            other.diagonal + extra[~newton], other.upper, other.gradient
+        step[~newton], _ = tridiagonal.solve(
+            other.diagonal + extra[~newton], other.upper, -other.gradient
         )
     decrement = -(step * model.gradient).sum((1, 2))
     return step, decrement, newton
-
-
-def _solve_tridiagonal(diagonal: Tensor, upper: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """Solve $Hx = -g$ by block elimination; also whether $H$ is positive definite."""
-    right = -gradient[..., None]  # (P, M, d, 1)
-    count = diagonal.shape[1]
-    pivot, eliminated = diagonal[:, 0], right[:, 0]
-    definite = torch.ones(len(diagonal), dtype=torch.bool, device=diagonal.device)
-    factors: list[tuple[Tensor, Tensor]] = []
-    for i in range(count):
-        cholesky, info = torch.linalg.cholesky_ex(pivot)
-        definite &= info == 0
-        if i + 1 < count:
-            both = torch.cat([upper[:, i], eliminated], dim=-1)
-            solved = torch.cholesky_solve(both, cholesky)
-            factors.append((solved[..., :-1], solved[..., -1:]))
-            lower = upper[:, i].mT
-            pivot = diagonal[:, i + 1] - lower @ solved[..., :-1]
-            eliminated = right[:, i + 1] - lower @ solved[..., -1:]
-        else:
-            last = torch.cholesky_solve(eliminated, cholesky)
-    steps = [last]
-    for coupling, offset in reversed(factors):
-        steps.append(offset - coupling @ steps[-1])
-    return torch.stack(steps[::-1], dim=1)[..., 0], definite

@@ -13,16 +13,19 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from geomlib.riemann.derivatives import root
+from geomlib.riemann.tridiagonal import negative_eigenvalues
 from geomlib.riemann.validation import as_points
 
 if TYPE_CHECKING:
     from geomlib.riemann.metric import Metric
 
-__all__ = ["Curve", "Geodesic"]
+__all__ = ["Curve", "Geodesic", "as_times"]
+
+NEWTON_STEPS = 6  # from a start within one segment; quadratic convergence
 
 
 class Curve:
-    r"""A curve $\gamma: [0, 1] \to \mathbb{R}^d$ through $N + 1$ nodes $z_i = \gamma(i/N)$.
+    r"""A curve $\gamma$ in $\mathbb{R}^d$ through $N + 1$ nodes $z_i = \gamma(t_i)$.
 
     Between the nodes the curve is their twice continuously differentiable cubic spline
     (not-a-knot ends). Batches of curves lead: nodes `(*batch, N+1, d)`.
@@ -30,6 +33,7 @@ class Curve:
     Args:
         points: the nodes, at least two.
         metric: what measures the curve.
+        times: `(N+1,)`, increasing, the same for the whole batch; $t_i = i/N$ if left out.
 
     The length of a polygon and the length of the curve through its nodes:
 
@@ -41,7 +45,12 @@ class Curve:
     (3.1403, 3.1416)
     """
 
-    def __init__(self, points: Float[Tensor, "*batch N+1 d"], metric: Metric):
+    def __init__(
+        self,
+        points: Float[Tensor, "*batch N+1 d"],
+        metric: Metric,
+        times: Float[Tensor, " N+1"] | None = None,
+    ):
         points = as_points(points, "points")
         if points.ndim < 2 or points.shape[-2] < 2:
             raise ValueError(
@@ -50,6 +59,11 @@ class Curve:
             )
         self.points = points
         self.metric = metric
+        self.times = _steps(points) if times is None else as_times(times, points)
+        if len(self.times) != points.shape[-2]:
+            raise ValueError(
+                f"times has {len(self.times)} values, but the curve has {points.shape[-2]} nodes"
+            )
 
     @classmethod
     def straight(cls, a: Tensor, b: Tensor, metric: Metric, segments: int = 64) -> Curve:
@@ -64,74 +78,131 @@ class Curve:
     def length(self) -> Float[Tensor, "*batch"]:
         r"""Length $\hat L = \sum_i \|\Delta_i\|$ of the polygon through the nodes.
 
-        Converges to $\int_0^1 \|\gamma'\|\,dt$ with an error of $O(N^{-2})$, and
+        Converges to $\int \|\gamma'\|\,dt$ with an error of $O(N^{-2})$, and on $[0, 1]$
         $\hat L^2 \le 2 \hat E$ holds exactly, by Cauchy-Schwarz.
         """
         return root(self.metric.squared_chords(self.points)).sum(-1)
 
     def energy(self) -> Float[Tensor, "*batch"]:
-        r"""Energy $\hat E = \tfrac N2 \sum_i \|\Delta_i\|^2$ of the polygon through the nodes.
+        r"""Energy $\hat E = \tfrac12 \sum_i \|\Delta_i\|^2 / (t_{i+1} - t_i)$ of the polygon.
 
-        Converges to $\tfrac12 \int_0^1 \|\gamma'\|^2\,dt$ with an error of $O(N^{-2})$.
+        At equal steps on $[0, 1]$ this is $\tfrac N2 \sum_i \|\Delta_i\|^2$. Converges to
+        $\tfrac12 \int \|\gamma'\|^2\,dt$ with an error of $O(N^{-2})$.
         """
-        return self.segments / 2 * self.metric.squared_chords(self.points).sum(-1)
+        return (self.metric.squared_chords(self.points) / self.times.diff()).sum(-1) / 2
 
     def arc_length(self) -> Float[Tensor, "*batch"]:
-        r"""$\int_0^1 \|\gamma'(t)\|\,dt$ of the spline, by Gauss-Legendre quadrature.
+        r"""$\int \|\gamma'(t)\|\,dt$ of the spline, by Gauss-Legendre quadrature.
 
         Three nodes a segment; the error is $O(N^{-4})$ where the curve is smooth.
         """
-        node, weight = leggauss(3)
-        inside = (np.arange(self.segments)[:, None] + (node + 1) / 2) / self.segments
-        t = torch.as_tensor(inside.ravel(), dtype=self.points.dtype, device=self.points.device)
-        speed = self.metric.norm(self(t), self._spline(t, derivative=1))
-        share = np.tile(weight / 2, self.segments) / self.segments
-        return speed @ torch.as_tensor(share, dtype=t.dtype, device=t.device)
+        return self._arcs(self.times[:-1], self.times[1:]).sum(-1)
 
-    def __call__(self, t: Float[Tensor, " T"]) -> Float[Tensor, "*batch T d"]:
-        r"""$\gamma(t)$ at times $t \in [0, 1]$."""
+    def __call__(self, t: Float[Tensor, "*batch T"]) -> Float[Tensor, "*batch T d"]:
+        r"""$\gamma(t)$ at a vector of times, or at times of its own for each curve."""
         return self._spline(t, derivative=0)
 
-    def velocity(self) -> Float[Tensor, "*batch N+1 d"]:
-        r"""$\gamma'(t)$ of the spline at every node, in latent units per unit of time."""
-        return self._spline(self._times(self.segments), derivative=1)
+    def velocity(self, t: Float[Tensor, "*batch T"] | None = None) -> Float[Tensor, "*batch T d"]:
+        r"""$\gamma'(t)$ of the spline, at every node if no times are given.
+
+        In latent units per unit of time.
+        """
+        return self._spline(self.times if t is None else t, derivative=1)
 
     def resample(self, segments: int) -> Curve:
         """The same curve with another number of segments, at equal steps of time."""
-        return Curve(self(self._times(segments)), self.metric)
+        times = torch.lerp(self.times[0], self.times[-1], _steps(self.points, segments))
+        return Curve(self(times), self.metric, times)
 
-    def _times(self, segments: int) -> Tensor:
-        return torch.linspace(
-            0, 1, segments + 1, dtype=self.points.dtype, device=self.points.device
-        )
+    def by_arc_length(self, segments: int | None = None) -> Curve:
+        r"""The same curve at constant speed on $[0, 1]$: nodes at equal steps of arc length.
+
+        A node $\gamma(t)$ with $\int_{t_0}^t \|\gamma'\| = jL/N$ is found by Newton's method.
+        Length stays; energy falls to $L^2/2$, its least value among all parametrisations.
+        """
+        segments = self.segments if segments is None else segments
+        batch = self.points.shape[:-2]
+        travelled = self._arcs(self.times[:-1], self.times[1:]).cumsum(-1)
+        zero = torch.zeros_like(travelled[..., :1])
+        travelled = torch.cat([zero, travelled], dim=-1)  # (*batch, N+1), at the nodes
+        wanted = (_steps(self.points, segments) * travelled[..., -1:])[..., 1:-1].contiguous()
+        piece = torch.searchsorted(travelled.contiguous(), wanted).clamp(1, self.segments) - 1
+        start, span = self.times[piece], self.times.diff()[piece]
+        rest = wanted - travelled.gather(-1, piece)
+        arcs = travelled.diff(dim=-1).gather(-1, piece)
+        if (arcs <= 0).any():
+            raise ValueError("a curve of length zero has no parametrisation by arc length")
+        t = start + span * rest / arcs
+        for _ in range(NEWTON_STEPS):
+            step = (rest - self._arcs(start, t)) / self._speed(t)
+            t = torch.minimum(torch.maximum(t + step, start), start + span)
+        ends = self.points[..., :1, :], self.points[..., -1:, :]
+        inside = self(t.expand(*batch, segments - 1))
+        return Curve(torch.cat([ends[0], inside, ends[1]], dim=-2), self.metric)
+
+    def index(self) -> Int[Tensor, "*batch"]:
+        r"""In how many independent directions the energy falls while the ends stay fixed.
+
+        The number of negative eigenvalues of the Hessian of $\hat E$ in the interior nodes. For a
+        geodesic it is 0 where the curve is a local minimiser and, by Morse's index theorem, the
+        number of conjugate points inside it, with multiplicity.
+
+        Source: do Carmo, *Riemannian Geometry*, chapter 11, theorem 2.2.
+        """
+        equal = torch.allclose(self.times, _steps(self.points))
+        points = self.points if equal else self.resample(self.segments).points
+        flat = points.detach().reshape(-1, *points.shape[-2:])
+        if flat.shape[1] == 2:
+            return torch.zeros(points.shape[:-2], dtype=torch.long, device=points.device)
+        with torch.no_grad():
+            model = self.metric.energy_model(flat)
+        index = negative_eigenvalues(model.diagonal_newton, model.upper_newton)
+        return index.reshape(points.shape[:-2])
+
+    def _speed(self, t: Tensor) -> Tensor:
+        return self.metric.norm(self(t), self.velocity(t))
+
+    def _arcs(self, start: Tensor, end: Tensor) -> Tensor:
+        """Arc lengths from `start` to `end`, each pair inside one segment: `(*batch, T)`."""
+        node, weight = (torch.as_tensor(x).to(self.points) for x in leggauss(3))
+        half = (end - start)[..., None] / 2  # (*batch, T, 1)
+        t = start[..., None] + half * (node + 1)
+        speed = self._speed(t.flatten(-2)).unflatten(-1, t.shape[-2:])
+        return (speed * half * weight).sum(-1)
 
     def _spline(self, t: Tensor, derivative: int) -> Tensor:
-        if not isinstance(t, Tensor) or t.ndim != 1:
+        batch = self.points.shape[:-2]
+        if not isinstance(t, Tensor) or t.ndim == 0 or t.shape[:-1] not in {(), batch}:
             given = f"shape {tuple(t.shape)}" if isinstance(t, Tensor) else type(t).__name__
             raise ValueError(
-                f"t must be a vector of times in [0, 1], but {given} was given: "
-                "for one time write torch.tensor([0.5])"
+                f"t must be a vector of times in {self._interval()}, or have one vector for each "
+                f"curve, but {given} was given: for one time write torch.tensor([0.5])"
             )
         t = t.to(self.points)
-        if not ((t >= 0) & (t <= 1)).all():
-            raise ValueError(f"times must lie in [0, 1], but t has values {t.min()} to {t.max()}")
+        if not ((t >= self.times[0]) & (t <= self.times[-1])).all():
+            raise ValueError(
+                f"times must lie in {self._interval()}, but t has values {t.min()} to {t.max()}"
+            )
+        knots = tuple(self.times.tolist())
         coefficients = torch.as_tensor(  # (4, N, N+1): cubic pieces as linear maps of the nodes
-            _spline_coefficients(self.segments), dtype=self.points.dtype, device=self.points.device
+            _spline_coefficients(knots), dtype=self.points.dtype, device=self.points.device
         )
-        piece = (t * self.segments).long().clamp_max(self.segments - 1)
-        local = t * self.segments - piece
+        piece = torch.searchsorted(self.times, t.contiguous(), right=True)
+        piece = piece.clamp(1, self.segments) - 1
+        local = t - self.times[piece]
         zero, one = torch.zeros_like(local), torch.ones_like(local)
         powers = (
             torch.stack([local**3, local**2, local, one])
             if derivative == 0
-            else self.segments * torch.stack([3 * local**2, 2 * local, one, zero])
+            else torch.stack([3 * local**2, 2 * local, one, zero])
         )
-        weights = torch.einsum("ct,ctj->tj", powers, coefficients[:, piece])
-        origin = self.points[
-            ..., :1, :
-        ]  # about it, a curve that stays at one point does so exactly
+        weights = torch.einsum("c...,c...j->...j", powers, coefficients[:, piece])
+        origin = self.points[..., :1, :]  # about it, a curve that stays put does so exactly
         value = weights @ (self.points - origin)
         return value + origin if derivative == 0 else value
+
+    def _interval(self) -> str:
+        return f"[{self.times[0]:g}, {self.times[-1]:g}]"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(points={tuple(self.points.shape)}, metric={self.metric!r})"
@@ -163,13 +234,35 @@ class Geodesic(Curve):
         self.residual = residual
 
 
+def as_times(times: Tensor, like: Tensor) -> Tensor:
+    """`times` in the dtype of `like`, if they are an increasing vector of at least two."""
+    if not isinstance(times, Tensor) or times.ndim != 1 or len(times) < 2:
+        given = f"shape {tuple(times.shape)}" if isinstance(times, Tensor) else repr(times)
+        raise ValueError(
+            f"times must be a vector of at least two times, but {given} was given: "
+            "write torch.linspace(0, 1, 65)"
+        )
+    if not torch.isfinite(times).all() or not (times.diff() > 0).all():
+        raise ValueError(
+            f"times must increase from node to node, but they are {times.tolist()}: sort them, "
+            "and name each time once"
+        )
+    return times.to(like)
+
+
+def _steps(points: Tensor, segments: int | None = None) -> Tensor:
+    """Equal steps on [0, 1], one time a node if no other number of segments is given."""
+    count = points.shape[-2] if segments is None else segments + 1
+    return torch.linspace(0, 1, count, dtype=points.dtype, device=points.device)
+
+
 def straight_nodes(a: Tensor, b: Tensor, segments: int) -> Tensor:
     t = torch.linspace(0, 1, segments + 1, dtype=a.dtype, device=a.device)[:, None]
     return torch.lerp(a[..., None, :], b[..., None, :], t)  # exact at both ends, and where a = b
 
 
 @lru_cache(maxsize=32)
-def _spline_coefficients(segments: int) -> np.ndarray:
-    """Cubic spline pieces through unit impulses at unit-spaced knots: `c[power, piece, node]`."""
-    spline = CubicSpline(np.arange(segments + 1.0), np.eye(segments + 1))
+def _spline_coefficients(knots: tuple[float, ...]) -> np.ndarray:
+    """Cubic spline pieces through unit impulses at the knots: `c[power, piece, node]`."""
+    spline = CubicSpline(np.array(knots), np.eye(len(knots)))
     return np.ascontiguousarray(spline.c)

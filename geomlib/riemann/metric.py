@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from tqdm import tqdm
 
+from geomlib.riemann import initial_value, transport
 from geomlib.riemann.boundary import EnergyModel, solve_boundary
 from geomlib.riemann.curve import Curve, Geodesic
 from geomlib.riemann.derivatives import root, value_and_jacobian
-from geomlib.riemann.validation import as_points, broadcast, same_kind
+from geomlib.riemann.validation import as_points, inside_transform, together
 
-__all__ = ["MatrixMetric", "Metric"]
+if TYPE_CHECKING:
+    from geomlib.riemann.graph import LatentGraph
+
+__all__ = ["MatrixMetric", "Metric", "raise_index", "squared_area"]
+
+PAIRS_AT_ONCE = 256
 
 
 class Metric(ABC):
@@ -23,8 +31,10 @@ class Metric(ABC):
     A subclass says what the matrix $G(z)$ is; lengths, angles, volumes, geodesics and curvature
     follow. Every method takes batches and is differentiable where the mathematics is.
 
-    Source: do Carmo, *Riemannian Geometry* (1992), chapters 1-4.
+    Source: do Carmo, *Riemannian Geometry* (1992), chapters 1-5.
     """
+
+    chunk_size: int = 1024  # points at once: more need more memory, and are no faster
 
     @abstractmethod
     def matrix(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d d"]:
@@ -37,73 +47,112 @@ class Metric(ABC):
         v: Float[Tensor, "*batch d"],
     ) -> Float[Tensor, "*batch"]:
         r"""$\langle u, v\rangle_z = u^\top G(z)\, v$."""
-        same_kind("z", as_points(z), "u", as_points(u, "u"))
-        same_kind("z", z, "v", as_points(v, "v"))
-        broadcast(z=z, u=u, v=v)
+        together(z=z, u=u, v=v)  # raises unless they match
         return torch.einsum("...i,...ij,...j->...", u, self.matrix(z), v)
 
     def norm(
         self, z: Float[Tensor, "*batch d"], v: Float[Tensor, "*batch d"]
     ) -> Float[Tensor, "*batch"]:
         r"""$\|v\|_z = \sqrt{\langle v, v\rangle_z}$, in units of the target space."""
-        return root(self.inner(z, v, v))
+        squared = self.inner(z, v, v)
+        if not inside_transform(squared) and (squared < 0).any():
+            self.check_semidefinite(z.reshape(-1, z.shape[-1]))
+        return root(squared)
 
     def volume(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
         r"""The volume element $\sqrt{\det G(z)}$: how much volume a unit of latent volume becomes.
 
         For a decoder this is the *magnification factor*. It is zero where $G$ loses rank.
         """
-        return torch.linalg.det(self.matrix(z)).clamp_min(0).sqrt()
+        determinant = torch.linalg.det(self.matrix(z))
+        if not inside_transform(determinant) and (determinant < 0).any():
+            self.check_semidefinite(z.reshape(-1, z.shape[-1]))
+        return root(determinant)
+
+    def connection(
+        self,
+        z: Float[Tensor, "*batch d"],
+        u: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+    ) -> Float[Tensor, "*batch d"]:
+        r"""$\Gamma(u, v)^k = \Gamma^k_{ij} u^i v^j$: the Christoffel symbols applied to vectors.
+
+        $\Gamma^k_{ij} = \tfrac12 G^{kl}(\partial_i G_{jl} + \partial_j G_{il}
+        - \partial_l G_{ij})$. A vector field $v$ along a curve is parallel if
+        $v' = -\Gamma(\gamma', v)$, and the curve is a geodesic if
+        $\gamma'' = -\Gamma(\gamma', \gamma')$.
+
+        Source: do Carmo, chapter 2, equation (10).
+        """
+        shape, flat = together(z=z, u=u, v=v)
+        z, u, v = flat
+        matrix, slope = value_and_jacobian(self.matrix, z)  # slope[..., i, j, l] = d_l G_ij
+        lowered = (
+            torch.einsum("...jli,...i,...j->...l", slope, u, v)
+            + torch.einsum("...ilj,...i,...j->...l", slope, u, v)
+            - torch.einsum("...ijl,...i,...j->...l", slope, u, v)
+        ) / 2
+        return raise_index(matrix, lowered[..., None])[..., 0].reshape(*shape, z.shape[-1])
 
     def christoffels(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d d d"]:
-        r"""$\Gamma^k_{ij} = \tfrac12 G^{kl}(\partial_i G_{jl} + \partial_j G_{il}
-        - \partial_l G_{ij})$, indexed `[k, i, j]`.
+        r"""$\Gamma^k_{ij}$, indexed `[k, i, j]`: `connection` of all pairs of basis vectors.
 
         Raises:
             ValueError: if the metric comes from a piecewise linear network (ReLU), which has no
                 second derivatives.
-
-        Source: do Carmo, chapter 2, equation (10).
         """
-        flat = as_points(z).reshape(-1, z.shape[-1])
-        self.check_smooth(flat)
-        matrix, slope = value_and_jacobian(self.matrix, flat)  # slope[..., i, j, l] = d_l G_ij
-        lowered = (
-            torch.einsum("...jli->...lij", slope)
-            + torch.einsum("...ilj->...lij", slope)
-            - torch.einsum("...ijl->...lij", slope)
-        ) / 2
-        gamma = torch.linalg.solve(matrix, lowered.flatten(-2)).unflatten(-1, lowered.shape[-2:])
-        return gamma.reshape(*z.shape, *z.shape[-1:] * 2)
+        self.check_smooth(as_points(z).reshape(-1, z.shape[-1]))
+        basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+
+        def symbol(u: Tensor, v: Tensor) -> Tensor:
+            return self.connection(z, u.expand_as(z), v.expand_as(z))
+
+        rows = torch.func.vmap(symbol, in_dims=(None, 0))
+        gamma = torch.func.vmap(rows, in_dims=(0, None))(basis, basis)  # (i, j, *batch, k)
+        return gamma.movedim((0, 1), (-2, -1))
+
+    def curvature(
+        self,
+        z: Float[Tensor, "*batch d"],
+        u: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+    ) -> Float[Tensor, "*batch"]:
+        r"""Sectional curvature of the plane spanned by $u$ and $v$.
+
+        $$K(u, v) = \frac{\langle R(u, v)v, u\rangle}{\|u\|^2\|v\|^2 - \langle u, v\rangle^2},
+        \qquad R(u, v)v = \nabla_u\nabla_v v - \nabla_v\nabla_u v$$
+
+        with $u$ and $v$ extended by constants: two derivatives of `connection`, in the directions
+        $u$ and $v$ alone. No embedding is used.
+
+        Raises:
+            ValueError: for a piecewise linear network, or if $u$ and $v$ are parallel.
+
+        Source: do Carmo, chapter 4, sections 2 and 3.
+        """
+        shape, flat = together(z=z, u=u, v=v)
+        z, u, v = flat
+        self.check_smooth(z)
+        push: Any = torch.func.jvp
+        of_vv, along_u = push(lambda p: self.connection(p, v, v), (z,), (u,))
+        of_uv, along_v = push(lambda p: self.connection(p, u, v), (z,), (v,))
+        riemann = along_u + self.connection(z, u, of_vv) - along_v - self.connection(z, v, of_uv)
+        matrix = self.matrix(z)
+        lowered = torch.einsum("bi,bij,bj->b", riemann, matrix, u)
+        return (lowered / squared_area(matrix, u, v)).reshape(shape)
 
     def gaussian_curvature(self, z: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch"]:
-        r"""Gaussian curvature $K = R_{1212} / \det G$ of a two-dimensional metric.
-
-        $R^l{}_{kij} = \partial_i \Gamma^l_{jk} - \partial_j \Gamma^l_{ik}
-        + \Gamma^l_{im}\Gamma^m_{jk} - \Gamma^l_{jm}\Gamma^m_{ik}$ comes from derivatives of the
-        Christoffel symbols; no embedding is used.
+        r"""Gaussian curvature $K$ of a two-dimensional metric: its only sectional curvature.
 
         Raises:
             ValueError: if $d \ne 2$, or for a piecewise linear network.
-
-        Source: do Carmo, chapter 4, sections 2 and 3.
         """
         if as_points(z).shape[-1] != 2:
             raise ValueError(
                 f"Gaussian curvature belongs to two dimensions, but z has {z.shape[-1]} coordinates"
             )
-        flat = z.reshape(-1, 2)
-        self.check_smooth(flat)
-        gamma, slope = value_and_jacobian(self.christoffels, flat)  # slope[..., k, i, j, l]
-        riemann = (
-            slope[..., :, 1, 1, 0]
-            - slope[..., :, 0, 1, 1]
-            + torch.einsum("...lm,...m->...l", gamma[..., :, 0, :], gamma[..., :, 1, 1])
-            - torch.einsum("...lm,...m->...l", gamma[..., :, 1, :], gamma[..., :, 0, 1])
-        )  # R^l_212: the index l is lowered with G
-        matrix = self.matrix(flat)
-        curvature = (matrix[..., 0, :] * riemann).sum(-1) / torch.linalg.det(matrix)
-        return curvature.reshape(z.shape[:-1])
+        first, second = torch.eye(2, dtype=z.dtype, device=z.device)
+        return self.curvature(z, first, second)
 
     def geodesic(
         self,
@@ -159,6 +208,158 @@ class Metric(ABC):
         """
         return self.geodesic(a, b, segments=segments, initial=initial).arc_length()
 
+    def distance_matrix(
+        self,
+        points: Float[Tensor, "n d"],
+        *,
+        segments: int = 64,
+        graph: LatentGraph | None = None,
+    ) -> Float[Tensor, "n n"]:
+        r"""Geodesic distances between all pairs of points, symmetric with a zero diagonal.
+
+        The $n(n-1)/2$ pairs are solved in batches; past a second a progress bar appears.
+
+        Args:
+            points: at least two.
+            segments: as for `geodesic`.
+            graph: from `latent_graph`; its shortest paths are the starts, if it is given.
+
+        Warns:
+            RuntimeWarning: for each batch of pairs in which some did not converge.
+        """
+        if as_points(points, "points").ndim != 2 or len(points) < 2:
+            raise ValueError(
+                f"points has shape {tuple(points.shape)}, but must be (n, d) with n >= 2"
+            )
+        pairs = torch.triu_indices(len(points), len(points), 1, device=points.device)
+        found = []
+        for part in tqdm(pairs.split(PAIRS_AT_ONCE, dim=1), desc="distances", delay=1):
+            a, b = points[part[0]], points[part[1]]
+            start = graph.shortest_path(a, b, segments=segments) if graph is not None else None
+            found.append(self.distance(a, b, segments=segments, initial=start))
+        matrix = points.new_zeros(len(points), len(points))
+        matrix = matrix.index_put(tuple(pairs), torch.cat(found))
+        return matrix + matrix.mT
+
+    def exp(
+        self,
+        z: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+        *,
+        tolerance: float = 1e-8,
+    ) -> Float[Tensor, "*batch d"]:
+        r"""The exponential map $\exp_z v = \gamma(1)$, for the geodesic with $\gamma(0) = z$,
+        $\gamma'(0) = v$.
+
+        Args:
+            z, v: points and first velocities, in latent coordinates; batches broadcast.
+            tolerance: relative and absolute error allowed in one step of the integrator.
+
+        Raises:
+            ValueError: for shapes, dtypes or numbers that make no sense, or for a piecewise linear
+                network.
+            RuntimeError: if a geodesic leaves the domain of the chart on its way.
+
+        Warns:
+            RuntimeWarning: if the speed, constant along a geodesic, changes by a thousandth.
+
+        Source: do Carmo, chapter 3, section 2; Shao, Kumar and Fletcher (2018), algorithm 2, for
+        geodesic shooting on a decoder's image.
+
+        >>> plane = MatrixMetric(lambda z: torch.eye(2).to(z).expand(*z.shape, 2))
+        >>> plane.exp(torch.tensor([1.0, 2.0]), torch.tensor([0.5, 0.0]))
+        tensor([1.5000, 2.0000])
+        """
+        return initial_value.exponential(self.folded(), z, v, tolerance)
+
+    def shoot(
+        self,
+        z: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+        times: Float[Tensor, " T"],
+        *,
+        tolerance: float = 1e-8,
+    ) -> Curve:
+        r"""The geodesic that starts at $z$ with velocity $v$ at the first of the times.
+
+        Its nodes are $\gamma(t)$ at the increasing `times`, so that
+        `shoot(z, v, torch.linspace(0, 1, 65))` ends at $\exp_z v$. The rest is as for `exp`.
+        """
+        curve = initial_value.shoot(self.folded(), z, v, times, tolerance)
+        return Curve(curve.points, self, curve.times)
+
+    def log(
+        self,
+        a: Float[Tensor, "*batch d"],
+        b: Float[Tensor, "*batch d"],
+        *,
+        segments: int = 64,
+        initial: Curve | Tensor | None = None,
+    ) -> Float[Tensor, "*batch d"]:
+        r"""$\log_a b$: the velocity at $a$ of the geodesic that reaches $b$ at time 1.
+
+        `geodesic(a, b)` gives a start, Newton's method on $\exp_a v = b$ the rest, with the
+        derivative of $\exp$ from Jacobi fields. $\|\log_a b\|_a$ is the length of the geodesic.
+
+        Warns:
+            RuntimeWarning: where the geodesic did not converge, or shooting misses $b$: then the
+                answer is the velocity of the discrete geodesic.
+        """
+        return initial_value.logarithm(self.folded(), a, b, segments, initial)
+
+    def transport(
+        self, curve: Curve, v: Float[Tensor, "*batch d"]
+    ) -> Float[Tensor, "*batch N+1 d"]:
+        r"""Parallel transport of $v$ from the first node of `curve` to every node.
+
+        $V' = -\Gamma(\gamma', V)$, $V(0) = v$. Inner products are kept to rounding; the error in
+        direction is $O(N^{-4})$. For smaller steps, resample the curve.
+
+        Raises:
+            ValueError: for shapes that do not match, a piecewise linear network, or a curve through
+                points where $G$ loses rank.
+
+        Source: do Carmo, chapter 2, proposition 2.6; see `geomlib.riemann.transport`.
+        """
+        return transport.transport(self.folded(), curve, v)
+
+    def jacobi_field(
+        self,
+        z: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+        w: Float[Tensor, "*batch d"],
+        times: Float[Tensor, " T"],
+        *,
+        tolerance: float = 1e-8,
+    ) -> Float[Tensor, "*batch T d"]:
+        r"""The Jacobi field $J$ along $\exp_z(tv)$ with $J(0) = 0$, $J'(0) = w$, at all times.
+
+        $J(t) = \tfrac{\partial}{\partial s} \exp_z\bigl(t(v + sw)\bigr)$ at $s = 0$: how
+        neighbouring geodesics part. It solves $J'' + R(J, \gamma')\gamma' = 0$ (covariant
+        derivatives). Times increase; the first is the start.
+
+        Source: do Carmo, chapter 5, section 2.
+        """
+        return initial_value.jacobi_field(self.folded(), z, v, w, times, tolerance)
+
+    def conjugate_time(
+        self,
+        z: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+        *,
+        until: float,
+        samples: int = 128,
+        tolerance: float = 1e-8,
+    ) -> Float[Tensor, "*batch"]:
+        r"""The first time at which $\exp_z(tv)$ is conjugate to $z$, or infinity.
+
+        There some Jacobi field that starts at zero vanishes again; past it the geodesic is no
+        minimiser. Looked for on $(0, \text{until})$ at equal steps, then refined.
+
+        Source: do Carmo, chapter 5, section 3.
+        """
+        return initial_value.conjugate_time(self.folded(), z, v, until, samples, tolerance)
+
     def squared_chords(self, points: Float[Tensor, "*batch N+1 d"]) -> Float[Tensor, "*batch N"]:
         r"""Squared lengths $\|\Delta_i\|^2$ of the segments between consecutive nodes.
 
@@ -202,29 +403,47 @@ class Metric(ABC):
             rounding=count * rounded.amax(1),
         )
 
-    def for_geodesics(self) -> Metric:
-        """A metric with the same chords that is cheaper to evaluate many times, or itself."""
+    def folded(self) -> Metric:
+        """The same metric, cheaper to evaluate many times if there is a way, or itself."""
         return self
 
     def check_ends(self, a: Tensor, b: Tensor) -> None:
         """Raise a `ValueError` if the metric is not finite or not definite at both end points."""
         for name, end in (("a", a), ("b", b)):
-            matrix = self.matrix(end)
-            if not torch.isfinite(matrix).all():
+            if not torch.isfinite(self.matrix(end)).all():
                 raise ValueError(
                     f"G({name}) is not finite: {name} lies outside the metric's domain"
                 )
-            eigenvalues = torch.linalg.eigvalsh(matrix)
-            if (eigenvalues[..., 0] < -self._rounding(eigenvalues)).any():
-                raise ValueError(
-                    f"G({name}) has a negative eigenvalue, so it measures no lengths: a metric "
-                    "must be positive definite"
-                )
+            self.check_semidefinite(end)
         if not self.definite(torch.stack([a, (a + b) / 2, b])).any(0).all():
             raise ValueError(
                 "G has less than full rank at both end points and between them: some direction "
                 "costs nothing there, so no geodesic is determined. "
                 "Use a map of full rank, or fewer latent dimensions"
+            )
+
+    def check_semidefinite(self, z: Float[Tensor, "*batch d"]) -> None:
+        """Raise a `ValueError` where $G(z)$ has a negative eigenvalue, beyond rounding."""
+        eigenvalues = torch.linalg.eigvalsh(self.matrix(z))
+        negative = eigenvalues[..., 0] < -self._rounding(eigenvalues)
+        if negative.any():
+            where = z[negative][0].tolist()
+            raise ValueError(
+                f"G has a negative eigenvalue at z = {where}, so it measures no lengths: a metric "
+                "must be positive definite"
+            )
+
+    def check_definite(self, z: Float[Tensor, "*batch d"]) -> None:
+        """Raise a `ValueError` where $G(z)$ is not finite and positive definite."""
+        if not torch.isfinite(self.matrix(z)).all():
+            raise ValueError("G(z) is not finite: z lies outside the metric's domain")
+        self.check_semidefinite(z)
+        lost = ~self.definite(z)
+        if lost.any():
+            raise ValueError(
+                f"G has less than full rank at {int(lost.sum())} of {len(z)} points, e.g. at "
+                f"z = {z[lost][0].tolist()}: no direction of motion is determined there. Use a map "
+                "of full rank, fewer latent dimensions, or a start away from such points"
             )
 
     def definite(self, z: Float[Tensor, "*batch d"]) -> Tensor:
@@ -266,9 +485,45 @@ class MatrixMetric(Metric):
                 f"G(z) has shape {tuple(matrix.shape)}, but for z of shape {tuple(z.shape)} "
                 f"it must have shape {(*z.shape, z.shape[-1])}: write G for batches, with z[..., i]"
             )
+        if not inside_transform(matrix) and not _is_symmetric(matrix):
+            raise ValueError(
+                "G(z) is not symmetric, but an inner product is: check the entries, or use "
+                "(G + G.mT) / 2 if they differ by rounding alone"
+            )
         if matrix.dtype != z.dtype:
             raise ValueError(
                 f"G(z) is {matrix.dtype} but z is {z.dtype}: build G in the dtype of z, "
                 "e.g. torch.eye(d, dtype=z.dtype)"
             )
         return matrix
+
+
+def raise_index(matrix: Tensor, covectors: Tensor) -> Tensor:
+    r"""$G^{-1}\omega$ for the columns of `covectors`, `(..., d, p)`."""
+    try:
+        return torch.linalg.solve(matrix, covectors)
+    except torch.linalg.LinAlgError as error:
+        raise ValueError(
+            "G is singular at one of the points, so no Christoffel symbols are defined there: use "
+            "a map of full rank, or stay away from such points"
+        ) from error
+
+
+def squared_area(matrix: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    r"""$\|u\|^2\|v\|^2 - \langle u, v\rangle^2$ of the parallelogram, which must not be flat."""
+    pair = torch.stack([u, v], dim=-1)
+    gram = pair.mT @ matrix @ pair
+    area = torch.linalg.det(gram)
+    limit = 1e3 * torch.finfo(area.dtype).eps * gram[..., 0, 0] * gram[..., 1, 1]
+    if not inside_transform(area) and (area <= limit).any():
+        raise ValueError(
+            "u and v are parallel (or zero, or G loses rank) at one of the points: they span no "
+            "plane, so there is no sectional curvature"
+        )
+    return area
+
+
+def _is_symmetric(matrix: Tensor) -> bool:
+    scale = matrix.abs().amax((-2, -1), keepdim=True)
+    apart = (matrix - matrix.mT).abs() > 1e-4 * scale  # False for NaN, which other checks name
+    return not bool(apart.any())

@@ -3,6 +3,7 @@ r"""The metric that a map pulls back from its target, and what a decoder's noise
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -12,12 +13,12 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from geomlib.riemann.boundary import EnergyModel
 from geomlib.riemann.derivatives import value_and_jacobian
-from geomlib.riemann.metric import Metric
-from geomlib.riemann.validation import as_points, broadcast, inside_transform, same_kind
+from geomlib.riemann.layers import SideBySide, Taylor, taylor
+from geomlib.riemann.metric import Metric, raise_index, squared_area
+from geomlib.riemann.validation import as_points, inside_transform, together
 
 __all__ = ["ExpectedMetric", "PullbackMetric"]
 
-POINTS_AT_ONCE = 1024  # larger batches need more memory, and are no faster
 PIECEWISE_LINEAR = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ReLU6, nn.Hardtanh, nn.Threshold)
 
 
@@ -28,6 +29,8 @@ class PullbackMetric(Metric):
         f: any differentiable map `(batch, d)` to `(batch, n)`: a decoder, a function, a
             `SmoothMap.to_torch()`. Further output dimensions (images) are flattened.
         ambient: a metric $A$ on $\mathbb{R}^n$; Euclidean ($A = I$) if there is none.
+        chunk_size: at most so many points go through $f$ at once; the rest waits. Lower it for a
+            network whose activations fill the memory.
 
     Raises:
         ValueError: if points and network differ in dtype, the network is in training mode with
@@ -46,12 +49,21 @@ class PullbackMetric(Metric):
     2.957886
     """
 
-    def __init__(self, f: Callable[[Tensor], Tensor], ambient: Metric | None = None):
+    def __init__(
+        self,
+        f: Callable[[Tensor], Tensor],
+        ambient: Metric | None = None,
+        *,
+        chunk_size: int = Metric.chunk_size,
+    ):
+        if chunk_size < 1:
+            raise ValueError(f"chunk_size={chunk_size}, but at least one point must go through f")
         self.f = f
         self.ambient = ambient
+        self.chunk_size = chunk_size
 
     def matrix(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d d"]:
-        parts = [self._matrices(part) for part in self._flat(z).split(POINTS_AT_ONCE)]
+        parts = [self._matrices(part) for part in self._flat(z).split(self.chunk_size)]
         return torch.cat(parts).reshape(*z.shape, z.shape[-1])
 
     def inner(
@@ -61,14 +73,11 @@ class PullbackMetric(Metric):
         v: Float[Tensor, "*batch d"],
     ) -> Float[Tensor, "*batch"]:
         r"""$\langle J u, J v\rangle$: push both vectors forward, then measure them there."""
-        same_kind("z", as_points(z), "u", as_points(u, "u"))
-        same_kind("z", z, "v", as_points(v, "v"))
         same = u is v
-        z, u, v = broadcast(z=z, u=u, v=v)
-        tensors = (z, u) if same else (z, u, v)
-        flat = [self._flat(tensor).split(POINTS_AT_ONCE) for tensor in tensors]
-        parts = [self._inner(*part) for part in zip(*flat, strict=True)]
-        return torch.cat(parts).reshape(z.shape[:-1])
+        shape, flat = together(z=z, u=u, v=v)
+        self._ready(flat[0])
+        parts = (tensor.split(self.chunk_size) for tensor in flat[: 2 if same else 3])
+        return torch.cat([self._inner(*part) for part in zip(*parts, strict=True)]).reshape(shape)
 
     def squared_chords(self, points: Float[Tensor, "*batch N+1 d"]) -> Float[Tensor, "*batch N"]:
         r"""Squared chords $\|f(z_i) - f(z_{i-1})\|^2$; the midpoint rule with an ambient metric."""
@@ -116,11 +125,61 @@ class PullbackMetric(Metric):
             rounding=(count * rounded) ** 2,
         )
 
-    def for_geodesics(self) -> Metric:
-        """The same metric with a linear last layer folded: fewer outputs, equal lengths."""
+    def connection(
+        self,
+        z: Float[Tensor, "*batch d"],
+        u: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+    ) -> Float[Tensor, "*batch d"]:
+        r"""$\Gamma(u, v) = G^{-1} J^\top A\,(f''(u, v) + \Gamma^A(Ju, Jv))$.
+
+        With a Euclidean target $\Gamma^A = 0$: the tangential part of one second directional
+        derivative, and no derivative of $G$.
+        """
+        shape, flat = together(z=z, u=u, v=v)
+        self._ready(flat[0])
+        parts = zip(*(tensor.split(self.chunk_size) for tensor in flat), strict=True)
+        return torch.cat([self._second(z, (u, v)).tangential[..., 0] for z, u, v in parts]).reshape(
+            *shape, z.shape[-1]
+        )
+
+    def curvature(
+        self,
+        z: Float[Tensor, "*batch d"],
+        u: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+    ) -> Float[Tensor, "*batch"]:
+        r"""Sectional curvature by the Gauss equation, from the second fundamental form.
+
+        $$K = K_A(Ju, Jv) + \frac{\langle II(u,u), II(v,v)\rangle - \|II(u,v)\|^2}
+        {\|u\|^2\|v\|^2 - \langle u, v\rangle^2}$$
+
+        with $II(u, v)$ the part of $f''(u, v)$ (plus $\Gamma^A(Ju, Jv)$) normal to the image, and
+        $K_A$ the curvature of the target: 0 if it is Euclidean. `MatrixMetric(self.matrix)` has the
+        same curvature and knows no embedding: the *theorema egregium*.
+
+        Raises:
+            ValueError: for a piecewise linear network, where $G$ loses rank, or if $u$ and $v$ are
+                parallel.
+
+        Source: do Carmo, *Riemannian Geometry*, chapter 6, theorem 2.5.
+        """
+        shape, flat = together(z=z, u=u, v=v)
+        self._ready(flat[0])
+        self.check_smooth(flat[0])
+        parts = zip(*(tensor.split(self.chunk_size) for tensor in flat), strict=True)
+        return torch.cat([self._gauss(*part) for part in parts]).reshape(shape)
+
+    def folded(self) -> PullbackMetric:
+        r"""The same metric with a linear last layer folded: fewer outputs, equal lengths.
+
+        If the map is a sequential network that ends in $h \mapsto Wh + b$ with more outputs than
+        inputs, $W = QR$ and $\|W \Delta h\| = \|R \Delta h\|$: $R$ takes the place of $W$. Exact,
+        and a fraction of the work. It is a snapshot: fold again after the weights have changed.
+        """
         if self.ambient is not None:
             return self
-        return PullbackMetric(isometric_core(self.f))
+        return PullbackMetric(isometric_core(self.f), chunk_size=self.chunk_size)
 
     def check_smooth(self, z: Float[Tensor, "batch d"]) -> None:
         """Raise a `ValueError` for a piecewise linear map (ReLU)."""
@@ -147,10 +206,12 @@ class PullbackMetric(Metric):
         )
 
     def _matrices(self, z: Tensor) -> Tensor:
-        value, jacobian = value_and_jacobian(self._decode, z)
-        self._check_finite(value)
-        pulled = jacobian if self.ambient is None else self.ambient.matrix(value) @ jacobian
-        return jacobian.mT @ pulled
+        value, first, _ = self._taylor(z)
+        if self.ambient is None:
+            columns = first.movedim(0, 1)  # (B, d, n)
+            return columns @ columns.mT
+        jacobian = first.movedim(0, -1)
+        return jacobian.mT @ self.ambient.matrix(value) @ jacobian
 
     def _inner(self, z: Tensor, *vectors: Tensor) -> Tensor:
         pushed = [torch.func.jvp(self._decode, (z,), (vector,)) for vector in vectors]
@@ -160,9 +221,50 @@ class PullbackMetric(Metric):
             return self.ambient.inner(value, left, right)
         return (left * right).sum(-1)
 
+    def _second(self, z: Tensor, *pairs: tuple[Tensor, Tensor]) -> _SecondOrder:
+        u, v = (torch.stack(vectors) for vectors in zip(*pairs, strict=True))
+        value, first, second = self._taylor(z, u, v)
+        jacobian, bend = first.movedim(0, -1), second.movedim(0, -1)  # (B, n, d), (B, n, p)
+        lowered = jacobian
+        if self.ambient is not None:
+            pushed = [[torch.einsum("bnd,bd->bn", jacobian, w) for w in pair] for pair in pairs]
+            extra = [self.ambient.connection(value, *pair) for pair in pushed]
+            bend = bend + torch.stack(extra, dim=-1)
+            lowered = self.ambient.matrix(value) @ jacobian
+        matrix = jacobian.mT @ lowered
+        tangential = raise_index(matrix, lowered.mT @ bend)
+        return _SecondOrder(value, matrix, tangential, bend - jacobian @ tangential, jacobian)
+
+    def _gauss(self, z: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        at = self._second(z, (u, u), (v, v), (u, v))
+        normal, curved = at.normal, torch.zeros_like(at.value[..., 0])
+        if self.ambient is not None:
+            normal = self.ambient.matrix(at.value) @ normal
+            pushed = (torch.einsum("bnd,bd->bn", at.jacobian, w) for w in (u, v))
+            curved = self.ambient.curvature(at.value, *pushed)
+        product = at.normal.mT @ normal  # (B, 3, 3)
+        numerator = product[..., 0, 1] - product[..., 2, 2]
+        return curved + numerator / squared_area(at.matrix, u, v)
+
+    def _taylor(self, z: Tensor, u: Tensor | None = None, v: Tensor | None = None) -> Taylor:
+        layered = isinstance(self.f, (nn.Sequential, SideBySide))
+        try:
+            at = taylor(self.f if layered else self._decode, z, u, v)
+        except (RuntimeError, IndexError):
+            self._decode(z)  # says what is wrong with f
+            raise
+        if at.value.shape[0] != z.shape[0]:
+            self._decode(z)
+        self._check_finite(at.value)
+        return at
+
     def _flat(self, z: Tensor) -> Tensor:
         """`z` as `(batch, d)`, after the checks that a network needs."""
-        as_points(z)
+        self._ready(as_points(z))
+        return z.reshape(-1, z.shape[-1])
+
+    def _ready(self, z: Tensor) -> None:
+        """Raise a `ValueError` if the network is not ready for points like `z`."""
         if isinstance(self.f, nn.Module):
             parameter = next(iter(self.f.parameters()), None)
             if parameter is not None and parameter.dtype != z.dtype:
@@ -178,7 +280,6 @@ class PullbackMetric(Metric):
                     "the network is in training mode, where dropout or batch normalisation make "
                     "its output random or dependent on the batch: call .eval() first"
                 )
-        return z.reshape(-1, z.shape[-1])
 
     def _decode(self, z: Tensor) -> Tensor:
         try:
@@ -209,6 +310,20 @@ class PullbackMetric(Metric):
             )
 
 
+class _SecondOrder(NamedTuple):
+    r"""What one look at $f$ to second order gives, for $p$ pairs $(u, v)$ at `B` points.
+
+    `value` $f(z)$, `matrix` $G$, `tangential` $\Gamma(u, v)$ `(B, d, p)`, `normal` $II(u, v)$
+    `(B, n, p)`, `jacobian` `(B, n, d)`.
+    """
+
+    value: Tensor
+    matrix: Tensor
+    tangential: Tensor
+    normal: Tensor
+    jacobian: Tensor
+
+
 class ExpectedMetric(PullbackMetric):
     r"""$\bar G(z) = J_\mu^\top J_\mu + J_\sigma^\top J_\sigma$: the mean metric of a noisy decoder.
 
@@ -228,21 +343,9 @@ class ExpectedMetric(PullbackMetric):
     """
 
     def __init__(self, mean: Callable[[Tensor], Tensor], std: Callable[[Tensor], Tensor]):
-        super().__init__(_SideBySide(mean, std))
+        super().__init__(SideBySide(mean, std))
         self.mean = mean
         self.std = std
-
-
-class _SideBySide(nn.Module):
-    """Two maps of one input, their outputs side by side."""
-
-    def __init__(self, first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tensor]):
-        super().__init__()
-        self.first = first
-        self.second = second
-
-    def forward(self, z: Tensor) -> Tensor:
-        return torch.cat([self.first(z).flatten(1), self.second(z).flatten(1)], dim=1)
 
 
 def isometric_core(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -255,15 +358,14 @@ def isometric_core(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     >>> isometric_core(net)(torch.zeros(1, 2)).shape
     torch.Size([1, 3])
     """
-    if isinstance(f, _SideBySide):
-        return _SideBySide(isometric_core(f.first), isometric_core(f.second))
+    if isinstance(f, SideBySide):
+        return SideBySide(isometric_core(f.first), isometric_core(f.second))
     if type(f) is not nn.Sequential or len(f) == 0 or type(f[-1]) is not nn.Linear:
         return f
     linear = f[-1]
     if linear.out_features <= linear.in_features:
         return f
-    core = nn.Linear(
-        linear.in_features, linear.in_features, bias=False, device="meta", dtype=linear.weight.dtype
-    )
-    core.weight = nn.Parameter(torch.linalg.qr(linear.weight.detach()).R, requires_grad=False)
+    core = nn.Linear(linear.in_features, linear.in_features, bias=False, device="meta")
+    del core.weight  # R takes its place, and keeps its dependence on W
+    core.weight = torch.linalg.qr(linear.weight).R
     return nn.Sequential(*list(f)[:-1], core)

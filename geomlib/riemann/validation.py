@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["as_points", "broadcast", "inside_transform", "same_kind"]
+__all__ = ["as_points", "broadcast", "inside_transform", "same_kind", "together"]
 
 
 def as_points(z: Tensor, name: str = "z") -> Tensor:
@@ -55,6 +55,15 @@ def broadcast(**named: Tensor) -> tuple[Tensor, ...]:
         raise ValueError(
             f"the batch dimensions do not match: {shapes}. They must be equal, or one of them 1"
         ) from None
+
+
+def together(z: Tensor, **vectors: Tensor) -> tuple[tuple[int, ...], list[Tensor]]:
+    """The common batch shape of a point and its vectors, and all of them as `(B, d)`."""
+    as_points(z)
+    for name, vector in vectors.items():
+        same_kind("z", z, name, as_points(vector, name))
+    tensors = broadcast(z=z, **vectors)
+    return tensors[0].shape[:-1], [tensor.reshape(-1, z.shape[-1]) for tensor in tensors]
 
 
 def inside_transform(z: Tensor) -> bool:

@@ -370,10 +370,10 @@ def test_the_folded_last_layer_changes_no_length():
     assert_close(folded.matrix(z), full.matrix(z), rtol=1e-12, atol=1e-13)
     assert_close(folded.squared_chords(z), full.squared_chords(z), rtol=1e-11, atol=1e-13)
     both = ExpectedMetric(network, nn.Sequential(known.decoder(1), nn.Softplus()))
-    assert_close(both.for_geodesics().matrix(z), both.matrix(z), rtol=1e-12, atol=1e-13)
+    assert_close(both.folded().matrix(z), both.matrix(z), rtol=1e-12, atol=1e-13)
     a, b = known.pairs(3)
     hidden = PullbackMetric(lambda w: network(w))  # what cannot be looked into is not folded
-    assert hidden.for_geodesics().f is hidden.f
+    assert hidden.folded().f is hidden.f
     assert_close(full.distance(a, b), hidden.distance(a, b), rtol=1e-9, atol=0)
 
 

@@ -1,0 +1,139 @@
+r"""First and second derivatives of a network, carried forward through it layer by layer.
+
+A sequential network is a composition, and the chain rule says how the value $h$, the tangents
+$T_i = \partial_i h$ and the second derivatives $S = h''(u, v)$ of one layer become those of the
+next. For a linear layer all of them are multiplied by $W$; for an activation $\varphi$,
+$T_i \mapsto \varphi'(h)\, T_i$ and $S \mapsto \varphi''(h)\, (Tu)(Tv) + \varphi'(h)\, S$. So the
+Jacobian of $d$ columns costs $1 + d$ forward passes, and each second derivative one more. Any other
+layer, and any callable, is differentiated by `torch.func.jvp`.
+
+Source: Griewank and Walther, *Evaluating Derivatives* (2008), chapter 13, on Taylor arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["SideBySide", "Taylor", "taylor"]
+
+ELEMENTWISE = (
+    *(nn.Tanh, nn.Sigmoid, nn.Softplus, nn.SiLU, nn.GELU, nn.ELU, nn.Mish, nn.Identity),
+    *(nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.Hardtanh, nn.Softsign, nn.LogSigmoid, nn.Tanhshrink),
+)
+
+
+class SideBySide(nn.Module):
+    """Two maps of one input, their outputs side by side."""
+
+    def __init__(self, first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.first = first
+        self.second = second
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.cat([self.first(z).flatten(1), self.second(z).flatten(1)], dim=1)
+
+
+class Taylor(NamedTuple):
+    r"""$f(z)$, `(B, n)`; $\partial_i f$, `(d, B, n)`; $f''(u_k, v_k)$, `(p, B, n)`."""
+
+    value: Tensor
+    first: Tensor
+    second: Tensor
+
+
+def taylor(
+    f: Callable[[Tensor], Tensor], z: Tensor, u: Tensor | None = None, v: Tensor | None = None
+) -> Taylor:
+    r"""Value, all first and some second derivatives of $f$ at points `(B, d)`.
+
+    Args:
+        f: maps `(B, d)` to `(B, ...)`; further output dimensions are flattened.
+        u, v: `(p, B, d)`, the pairs of directions of $f''(u_k, v_k)$; none if left out.
+
+    >>> one = torch.ones(1, 1, 1)
+    >>> [part.item() for part in taylor(lambda z: z**2, torch.tensor([[3.0]]), one, one)]
+    [9.0, 6.0, 2.0]
+    """
+    if u is None or v is None:
+        u = v = z.new_zeros(0, *z.shape)
+    basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+    first = basis[:, None].expand(-1, *z.shape)
+    return _flat(_through(f, Taylor(z, first, torch.zeros_like(u)), u, v))
+
+
+def _through(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
+    """The expansion after `f`, from the one before it."""
+    if _is_plain(f, nn.Sequential):
+        for layer in f:  # type: ignore[attr-defined]
+            at = _through(layer, at, u, v)
+    elif _is_plain(f, SideBySide):
+        left = _flat(_through(f.first, at, u, v))  # type: ignore[attr-defined]
+        right = _flat(_through(f.second, at, u, v))  # type: ignore[attr-defined]
+        return Taylor(*(torch.cat(pair, -1) for pair in zip(left, right, strict=True)))
+    elif _is_plain(f, nn.Linear):
+        at = _linear(f, at)  # type: ignore[arg-type]
+    elif any(_is_plain(f, kind) for kind in ELEMENTWISE):
+        at = _elementwise(f, at, u, v)
+    else:
+        at = _any(f, at, u, v)
+    return at
+
+
+def _is_plain(f: object, kind: type) -> bool:
+    """Whether `f` is just this kind of layer: no subclass, no hook that a call would run."""
+    return type(f) is kind and not (f._forward_hooks or f._forward_pre_hooks)  # type: ignore[attr-defined]
+
+
+def _flat(at: Taylor) -> Taylor:
+    return Taylor(at.value.flatten(1), at.first.flatten(2), at.second.flatten(2))
+
+
+def _along(first: Tensor, direction: Tensor) -> Tensor:
+    r"""$Tu = \sum_i u_i T_i$ for each of the directions."""
+    return torch.einsum("pbd,db...->pb...", direction, first)
+
+
+def _linear(layer: nn.Linear, at: Taylor) -> Taylor:
+    count, pairs = len(at.first), len(at.second)
+    stacked = torch.cat([at.value[None], at.first, at.second]) @ layer.weight.mT
+    value, first, second = stacked.split([1, count, pairs])
+    value = value[0] if layer.bias is None else value[0] + layer.bias
+    return Taylor(value, first, second)
+
+
+def _elementwise(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
+    def slope(h: Tensor) -> Any:
+        return torch.func.jvp(f, (h,), (torch.ones_like(h),))
+
+    if not len(at.second):
+        value, once = slope(at.value)
+        return Taylor(value, once * at.first, at.second)
+    (value, once), (_, twice) = torch.func.jvp(  # type: ignore[misc]
+        slope, (at.value,), (torch.ones_like(at.value),)
+    )
+    bent = twice * _along(at.first, u) * _along(at.first, v)
+    return Taylor(value, once * at.first, bent + once * at.second)
+
+
+def _any(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
+    def push(direction: Tensor) -> Any:
+        return torch.func.jvp(f, (at.value,), (direction,))
+
+    def bend(left: Tensor, right: Tensor, straight: Tensor) -> Tensor:
+        def moved(h: Tensor) -> Tensor:
+            return torch.func.jvp(f, (h,), (right,))[1]
+
+        return torch.func.jvp(moved, (at.value,), (left,))[1] + push(straight)[1]
+
+    value, first = torch.func.vmap(push, out_dims=(None, 0))(at.first)  # type: ignore[arg-type]
+    if not len(at.second):
+        second = first.new_zeros(0, *value.shape)
+    else:
+        pairs = _along(at.first, u), _along(at.first, v), at.second
+        second = torch.func.vmap(bend)(*pairs)
+    return Taylor(value, first, second)

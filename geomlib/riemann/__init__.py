@@ -1,4 +1,4 @@
-"""Riemannian geometry of any differentiable map: metrics, curves, geodesics.
+"""Riemannian geometry of any differentiable map: metrics, geodesics, transport, curvature.
 
 Points are tensors `(..., d)`, vectors `(..., d)`, matrices `(..., d, d)`. Batch dimensions lead
 and broadcast; dtype and device are the input's.
@@ -8,6 +8,7 @@ from geomlib.riemann.curve import Curve, Geodesic
 from geomlib.riemann.graph import LatentGraph, latent_graph
 from geomlib.riemann.metric import MatrixMetric, Metric
 from geomlib.riemann.pullback import ExpectedMetric, PullbackMetric
+from geomlib.riemann.sampling import region_volume, sample_uniform
 
 __all__ = [
     "Curve",
@@ -18,4 +19,6 @@ __all__ = [
     "Metric",
     "PullbackMetric",
     "latent_graph",
+    "region_volume",
+    "sample_uniform",
 ]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["conjugate_time", "exponential", "jacobi_field", "logarithm", "shoot"]
 
-MOST_STEPS = 20_000  # a chart's edge makes steps shrink without end
+MOST_STEPS = 2_000  # between two times; near the edge of a chart steps shrink without end
+CONJUGATE = 1e-4  # a derivative of exp that shrinks some direction so much is called singular
 SPEED_DRIFT = 1e-3  # of a geodesic's constant speed, beyond which the result is not to be trusted
 
 
@@ -103,9 +104,10 @@ def logarithm(
         velocity[which] = refined
         if not aims.all():
             warnings.warn(
-                f"{int((~aims).sum())} of {len(start)} logarithms are only as exact as the "
-                f"{segments} segments: shooting from a did not meet b there. a and b may be "
-                "nearly conjugate, or the geodesic may pass an edge of the chart",
+                f"{int((~aims).sum())} of {len(start)} logarithms are not certain: either b is "
+                "(nearly) conjugate to a, like the antipode on a sphere, and many velocities lead "
+                "there, or shooting from a misses b, and the answer is only as exact as the "
+                f"{segments} segments",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -149,7 +151,9 @@ def _aim(
                 break
     except RuntimeError:  # one of them leaves the chart: the best so far stays
         pass
-    return kept, slope, best <= (1e-6 if double else 1e-3)
+    growth = torch.linalg.svdvals(slope)
+    regular = growth[:, -1] > CONJUGATE * growth[:, 0]
+    return kept, slope, (best <= (1e-6 if double else 1e-3)) & regular
 
 
 def _start(metric: Metric, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,6 +161,8 @@ def _start(metric: Metric, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     same_kind("z", as_points(z), "v", as_points(v, "v"))
     z, v = broadcast(z=z, v=v)
     flat = z.detach().reshape(-1, z.shape[-1])
+    if not len(flat):
+        raise ValueError(f"there is no point to start from: z has shape {tuple(z.shape)}")
     metric.check_smooth(flat)
     metric.check_definite(flat)
     return z, v
@@ -211,7 +217,9 @@ def _integrate(
             rtol=tolerance,
             atol=tolerance,
             method="dopri8" if z.dtype == torch.float64 else "dopri5",
-            options={"norm": worst, "max_num_steps": MOST_STEPS},
+            # a step ends at each of the times: torchdiffeq's interpolation within one is only
+            # of fourth order
+            options={"norm": worst, "max_num_steps": MOST_STEPS, "step_t": times},
         )
     except (AssertionError, ValueError, torch.linalg.LinAlgError) as error:
         raise RuntimeError(_no_way_on(last, error)) from error
@@ -267,14 +275,21 @@ def _first_zero(times: np.ndarray, size: np.ndarray) -> float:
     """
     low = [i for i in range(1, len(size) - 1) if size[i] <= size[i - 1] and size[i] <= size[i + 1]]
     for i in low:
-        for after in (i, i + 1):
-            signed = np.where(np.arange(len(size)) < after, size, -size)
-            window = slice(max(0, i - 4), i + 5)
-            spline = CubicSpline(times[window], signed[window])
-            bend = np.abs(np.diff(signed[window], 2)).max()
-            if (
-                signed[after - 1] > 0 > signed[after]
-                and bend < 0.3 * np.abs(np.diff(signed[window])).max()
-            ):
-                return float(brentq(spline, times[after - 1], times[after]))
+        window = slice(max(0, i - 4), i + 5)
+
+        def with_sign(after: int) -> np.ndarray:
+            return np.where(np.arange(len(size)) < after, size, -size)[window]  # noqa: B023
+
+        def bend(after: int) -> float:
+            return np.abs(np.diff(with_sign(after), 2)).max()
+
+        after = min(i, i + 1, key=bend)  # on the wrong side of the zero there is a kink
+        signed = with_sign(after)
+        before = after - 1 - window.start
+        if (
+            signed[before] > 0 > signed[before + 1]
+            and bend(after) < 0.3 * np.abs(np.diff(signed)).max()
+        ):
+            spline = CubicSpline(times[window], signed)
+            return float(brentq(spline, times[after - 1], times[after]))
     return float("inf")

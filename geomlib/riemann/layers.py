@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SideBySide", "Taylor", "taylor"]
+__all__ = ["SideBySide", "Taylor", "is_plain", "taylor"]
 
 ELEMENTWISE = (
-    *(nn.Tanh, nn.Sigmoid, nn.Softplus, nn.SiLU, nn.GELU, nn.ELU, nn.Mish, nn.Identity),
+    *(nn.Sigmoid, nn.Softplus, nn.SiLU, nn.GELU, nn.ELU, nn.Mish, nn.Identity),
     *(nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.Hardtanh, nn.Softsign, nn.LogSigmoid, nn.Tanhshrink),
 )
 
@@ -68,23 +68,25 @@ def taylor(
 
 def _through(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
     """The expansion after `f`, from the one before it."""
-    if _is_plain(f, nn.Sequential):
+    if is_plain(f, nn.Sequential):
         for layer in f:  # type: ignore[attr-defined]
             at = _through(layer, at, u, v)
-    elif _is_plain(f, SideBySide):
+    elif is_plain(f, SideBySide):
         left = _flat(_through(f.first, at, u, v))  # type: ignore[attr-defined]
         right = _flat(_through(f.second, at, u, v))  # type: ignore[attr-defined]
         return Taylor(*(torch.cat(pair, -1) for pair in zip(left, right, strict=True)))
-    elif _is_plain(f, nn.Linear):
+    elif is_plain(f, nn.Linear):
         at = _linear(f, at)  # type: ignore[arg-type]
-    elif any(_is_plain(f, kind) for kind in ELEMENTWISE):
+    elif is_plain(f, nn.Tanh):
+        at = _tanh(at, u, v)
+    elif any(is_plain(f, kind) for kind in ELEMENTWISE):
         at = _elementwise(f, at, u, v)
     else:
         at = _any(f, at, u, v)
     return at
 
 
-def _is_plain(f: object, kind: type) -> bool:
+def is_plain(f: object, kind: type) -> bool:
     """Whether `f` is just this kind of layer: no subclass, no hook that a call would run."""
     return type(f) is kind and not (f._forward_hooks or f._forward_pre_hooks)  # type: ignore[attr-defined]
 
@@ -104,6 +106,17 @@ def _linear(layer: nn.Linear, at: Taylor) -> Taylor:
     value, first, second = stacked.split([1, count, pairs])
     value = value[0] if layer.bias is None else value[0] + layer.bias
     return Taylor(value, first, second)
+
+
+def _tanh(at: Taylor, u: Tensor, v: Tensor) -> Taylor:
+    r"""As `_elementwise`, with $\varphi' = 1 - \varphi^2$ written out: half of the time."""
+    value = at.value.tanh()
+    square = value.square()
+    first = torch.addcmul(at.first, at.first, square, value=-1)
+    if not len(at.second):
+        return Taylor(value, first, at.second)
+    bent = at.second - 2 * value * _along(at.first, u) * _along(at.first, v)
+    return Taylor(value, first, torch.addcmul(bent, bent, square, value=-1))
 
 
 def _elementwise(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:

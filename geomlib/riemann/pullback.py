@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from geomlib.riemann.boundary import EnergyModel
 from geomlib.riemann.derivatives import value_and_jacobian
-from geomlib.riemann.layers import SideBySide, Taylor, taylor
+from geomlib.riemann.layers import SideBySide, Taylor, is_plain, taylor
 from geomlib.riemann.metric import Metric, raise_index, squared_area
 from geomlib.riemann.validation import as_points, inside_transform, together
 
@@ -206,12 +206,27 @@ class PullbackMetric(Metric):
         )
 
     def _matrices(self, z: Tensor) -> Tensor:
-        value, first, _ = self._taylor(z)
         if self.ambient is None:
-            columns = first.movedim(0, 1)  # (B, d, n)
+            columns = self._tangents(z).movedim(0, 1)  # (B, d, n)
             return columns @ columns.mT
+        value, first, _ = self._taylor(z)
         jacobian = first.movedim(0, -1)
         return jacobian.mT @ self.ambient.matrix(value) @ jacobian
+
+    def _tangents(self, z: Tensor) -> Tensor:
+        r"""$\partial_i f$, `(d, B, n)`; of a linear last layer, the tangents alone."""
+        if not (is_plain(self.f, nn.Sequential) and len(self.f) > 1):
+            return self._taylor(z).first
+        last = self.f[-1]
+        if not is_plain(last, nn.Linear):
+            return self._taylor(z).first
+        at = PullbackMetric(self.f[:-1])._taylor(z)
+        if at.value.shape[-1] != last.in_features:
+            self._decode(z)  # says what is wrong with f
+        pushed = at.first @ last.weight.mT
+        total = pushed[:, :1].sum() + (0 if last.bias is None else last.bias.sum())
+        self._check_finite(self._decode(z) if not torch.isfinite(total) else total)
+        return pushed
 
     def _inner(self, z: Tensor, *vectors: Tensor) -> Tensor:
         pushed = [torch.func.jvp(self._decode, (z,), (vector,)) for vector in vectors]

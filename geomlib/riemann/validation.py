@@ -63,7 +63,8 @@ def together(z: Tensor, **vectors: Tensor) -> tuple[tuple[int, ...], list[Tensor
     for name, vector in vectors.items():
         same_kind("z", z, name, as_points(vector, name))
     tensors = broadcast(z=z, **vectors)
-    return tensors[0].shape[:-1], [tensor.reshape(-1, z.shape[-1]) for tensor in tensors]
+    # contiguous: forward mode writes into the tensors, which an expanded one forbids
+    return tensors[0].shape[:-1], [t.reshape(-1, z.shape[-1]).contiguous() for t in tensors]
 
 
 def inside_transform(z: Tensor) -> bool:

@@ -3,7 +3,7 @@ r"""The metric that a map pulls back from its target, and what a decoder's noise
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -215,12 +215,11 @@ class PullbackMetric(Metric):
 
     def _tangents(self, z: Tensor) -> Tensor:
         r"""$\partial_i f$, `(d, B, n)`; of a linear last layer, the tangents alone."""
-        if not (is_plain(self.f, nn.Sequential) and len(self.f) > 1):
+        layers: Any = self.f if is_plain(self.f, nn.Sequential) else ()
+        if len(layers) < 2 or not is_plain(layers[-1], nn.Linear):
             return self._taylor(z).first
-        last = self.f[-1]
-        if not is_plain(last, nn.Linear):
-            return self._taylor(z).first
-        at = PullbackMetric(self.f[:-1])._taylor(z)
+        last = layers[-1]
+        at = PullbackMetric(layers[:-1])._taylor(z)
         if at.value.shape[-1] != last.in_features:
             self._decode(z)  # says what is wrong with f
         pushed = at.first @ last.weight.mT

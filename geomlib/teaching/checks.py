@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["Mistake", "NotAttempted", "attempt", "check", "compare", "exercise"]
 
-CHAPTERS = ("charts", "germs", "tangent_maps", "vae_geodesics")
+CHAPTERS = ("charts", "germs", "tangent_maps", "pullback_metrics", "geodesics", "vae_geodesics")
 _exercises: dict[str, Callable[..., str]] = {}
 
 

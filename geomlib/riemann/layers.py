@@ -7,6 +7,9 @@ $T_i \mapsto \varphi'(h)\, T_i$ and $S \mapsto \varphi''(h)\, (Tu)(Tv) + \varphi
 Jacobian of $d$ columns costs $1 + d$ forward passes, and each second derivative one more. Any other
 layer, and any callable, is differentiated by `torch.func.jvp`.
 
+The Hessian of one weighted sum of the outputs takes one sweep back: the weights are pulled back
+from layer to layer, and each activation adds $\sum_k \lambda_k \varphi''(h_k)\, T_i^k T_j^k$.
+
 Source: Griewank and Walther, *Evaluating Derivatives* (2008), chapter 13, on Taylor arithmetic.
 """
 
@@ -18,7 +21,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SideBySide", "Taylor", "is_plain", "taylor"]
+__all__ = ["SideBySide", "Taylor", "is_plain", "linearise", "taylor"]
+
+Pull = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 ELEMENTWISE = (
     *(nn.Sigmoid, nn.Softplus, nn.SiLU, nn.GELU, nn.ELU, nn.Mish, nn.Identity),
@@ -150,3 +155,113 @@ def _any(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Tay
         pairs = _along(at.first, u), _along(at.first, v), at.second
         second = torch.func.vmap(bend)(*pairs)
     return Taylor(value, first, second)
+
+
+def linearise(
+    f: Callable[[Tensor], Tensor], z: Tensor
+) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
+    r"""$f(z)$, `(B, n)`, $\partial_i f$, `(d, B, n)`, and a function of weights `(B, n)`.
+
+    That function returns $\sum_k w_k\, \partial_i \partial_j f_k$, `(B, d, d)`.
+
+    >>> value, first, hessian = linearise(lambda z: z**3, torch.tensor([[2.0]]))
+    >>> hessian(torch.tensor([[10.0]])).item()
+    120.0
+    """
+    basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+    value, first, pull = _record(f, z, basis[:, None].expand(-1, *z.shape))
+
+    def hessian(weights: Tensor) -> Tensor:
+        bend = pull(weights.reshape(value.shape))[1]
+        return (bend + bend.mT) / 2
+
+    return value.flatten(1), first.flatten(2), hessian
+
+
+def _record(
+    f: Callable[[Tensor], Tensor], value: Tensor, first: Tensor
+) -> tuple[Tensor, Tensor, Pull]:
+    """Value and tangents after `f`, and what pulls weights back through it.
+
+    `pull(weights)` returns the weights before `f`, and what `f` adds to the Hessian.
+    """
+    if is_plain(f, nn.Sequential):
+        pulls = []
+        for layer in f:  # type: ignore[attr-defined]
+            value, first, pull = _record(layer, value, first)
+            pulls.append(pull)
+        return value, first, _one_after_another(pulls, first)
+    if is_plain(f, SideBySide):
+        return _record_both(f, value, first)  # type: ignore[arg-type]
+    if is_plain(f, nn.Linear):
+        return _record_linear(f, value, first)  # type: ignore[arg-type]
+    if is_plain(f, nn.Tanh):
+        return _record_tanh(value, first)
+    return _record_any(f, value, first)
+
+
+def _nothing(first: Tensor) -> Tensor:
+    return first.new_zeros(first.shape[1], len(first), len(first))
+
+
+def _one_after_another(pulls: list[Pull], first: Tensor) -> Pull:
+    def pull(weights: Tensor) -> tuple[Tensor, Tensor]:
+        total = _nothing(first)
+        for step in reversed(pulls):
+            weights, bend = step(weights)
+            total = total + bend
+        return weights, total
+
+    return pull
+
+
+def _record_both(f: SideBySide, value: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Pull]:
+    left, right = _record(f.first, value, first), _record(f.second, value, first)
+    width = left[0][0].numel()
+
+    def pull(weights: Tensor) -> tuple[Tensor, Tensor]:
+        parts = (
+            weights[:, :width].reshape(left[0].shape),
+            weights[:, width:].reshape(right[0].shape),
+        )
+        one, other = left[2](parts[0]), right[2](parts[1])
+        return one[0] + other[0], one[1] + other[1]
+
+    joined = torch.cat([left[0].flatten(1), right[0].flatten(1)], -1)
+    return joined, torch.cat([left[1].flatten(2), right[1].flatten(2)], -1), pull
+
+
+def _record_linear(layer: nn.Linear, value: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Pull]:
+    after = _linear(layer, Taylor(value, first, first[:0]))
+    return after.value, after.first, lambda weights: (weights @ layer.weight, _nothing(first))
+
+
+def _record_tanh(value: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Pull]:
+    after = value.tanh()
+    square = after.square()
+
+    def pull(weights: Tensor) -> tuple[Tensor, Tensor]:
+        before = torch.addcmul(weights, weights, square, value=-1)
+        bent = (first * (-2 * before * after)).movedim(0, 1).flatten(2)  # (B, d, m)
+        return before, bent @ first.movedim(0, 1).flatten(2).mT
+
+    return after, torch.addcmul(first, first, square, value=-1), pull
+
+
+def _record_any(
+    f: Callable[[Tensor], Tensor], value: Tensor, first: Tensor
+) -> tuple[Tensor, Tensor, Pull]:
+    empty = first.new_zeros(0, *value.shape[:1], 1)
+    after = _any(f, Taylor(value, first, first[:0]), empty, empty)
+
+    def pull(weights: Tensor) -> tuple[Tensor, Tensor]:
+        def back(h: Tensor) -> Tensor:
+            return torch.func.grad(lambda x: (f(x) * weights).sum())(h)
+
+        def along(direction: Tensor) -> Any:
+            return torch.func.jvp(back, (value,), (direction,))
+
+        before, bent = torch.func.vmap(along, out_dims=(None, 0))(first)  # type: ignore[arg-type]
+        return before, bent.movedim(0, 1).flatten(2) @ first.movedim(0, 1).flatten(2).mT
+
+    return after.value, after.first, pull

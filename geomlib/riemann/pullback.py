@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from geomlib.riemann.boundary import EnergyModel
 from geomlib.riemann.derivatives import value_and_jacobian
-from geomlib.riemann.layers import SideBySide, Taylor, is_plain, taylor
+from geomlib.riemann.layers import SideBySide, Taylor, is_plain, linearise, taylor
 from geomlib.riemann.metric import Metric, raise_index, squared_area
 from geomlib.riemann.validation import as_points, inside_transform, together
 
@@ -97,27 +97,23 @@ class PullbackMetric(Metric):
         """
         if self.ambient is not None:
             return super().energy_model(points)
-        count, d = points.shape[1] - 1, points.shape[2]
+        count = points.shape[1] - 1
         flat = points.flatten(0, 1)
-        value, jacobian = value_and_jacobian(self._decode, flat)
+        self._ready(flat)
+        value, first, hessian = linearise(self._layers_or_call(), flat)
+        jacobian = first.movedim(0, -1).unflatten(0, points.shape[:2])[:, 1:-1]  # (P, N-1, n, d)
         value = value.unflatten(0, points.shape[:2])  # (P, N+1, n)
-        jacobian = jacobian.unflatten(0, points.shape[:2])[:, 1:-1]  # (P, N-1, n, d)
         chord = value[:, 1:] - value[:, :-1]
         bend = chord[:, :-1] - chord[:, 1:]  # w, (P, N-1, n)
-        interior = points[:, 1:-1].reshape(-1, d)
-        fixed = bend.reshape(len(interior), -1)
-
-        def pull(z: Tensor) -> Tensor:
-            return torch.func.grad(lambda y: (self._decode(y) * fixed).sum())(z)
-
-        gradient, second = value_and_jacobian(pull, interior)
-        second = ((second + second.mT) / 2).unflatten(0, bend.shape[:2])
+        gradient = torch.einsum("pmnd,pmn->pmd", jacobian, bend)
+        weights = torch.nn.functional.pad(bend, (0, 0, 1, 1))  # the ends do not move
+        second = hessian(weights.flatten(0, 1)).unflatten(0, points.shape[:2])[:, 1:-1]
         rounded = torch.finfo(value.dtype).eps * value.norm(dim=-1).amax(-1)  # of one x_i
         diagonal = 2 * count * jacobian.mT @ jacobian
         upper = -count * jacobian[:, :-1].mT @ jacobian[:, 1:]
         return EnergyModel(
             energy=count / 2 * chord.square().sum((1, 2)),
-            gradient=count * gradient.unflatten(0, bend.shape[:2]),
+            gradient=count * gradient,
             diagonal=diagonal,
             upper=upper,
             diagonal_newton=diagonal + count * second,
@@ -261,9 +257,8 @@ class PullbackMetric(Metric):
         return curved + numerator / squared_area(at.matrix, u, v)
 
     def _taylor(self, z: Tensor, u: Tensor | None = None, v: Tensor | None = None) -> Taylor:
-        layered = isinstance(self.f, (nn.Sequential, SideBySide))
         try:
-            at = taylor(self.f if layered else self._decode, z, u, v)
+            at = taylor(self._layers_or_call(), z, u, v)
         except (RuntimeError, IndexError):
             self._decode(z)  # says what is wrong with f
             raise
@@ -271,6 +266,10 @@ class PullbackMetric(Metric):
             self._decode(z)
         self._check_finite(at.value)
         return at
+
+    def _layers_or_call(self) -> Callable[[Tensor], Tensor]:
+        """The network itself if it can be taken apart into layers, else `_decode`."""
+        return self.f if isinstance(self.f, (nn.Sequential, SideBySide)) else self._decode
 
     def _flat(self, z: Tensor) -> Tensor:
         """`z` as `(batch, d)`, after the checks that a network needs."""

@@ -190,16 +190,14 @@ class Curve:
         piece = torch.searchsorted(self.times, t.contiguous(), right=True)
         piece = piece.clamp(1, self.segments) - 1
         local = t - self.times[piece]
-        zero, one = torch.zeros_like(local), torch.ones_like(local)
-        powers = (
-            torch.stack([local**3, local**2, local, one])
-            if derivative == 0
-            else torch.stack([3 * local**2, 2 * local, one, zero])
-        )
-        weights = torch.einsum("c...,c...j->...j", powers, coefficients[:, piece])
         origin = self.points[..., :1, :]  # about it, a curve that stays put does so exactly
-        value = weights @ (self.points - origin)
-        return value + origin if derivative == 0 else value
+        pieces = torch.einsum("pnj,...jd->p...nd", coefficients, self.points - origin)
+        where = piece.expand(1, *batch, -1)[..., None]
+        a, b, c, e = torch.take_along_dim(pieces, where, dim=-2)  # (*batch, T, d) each
+        s = local[..., None]
+        if derivative == 1:
+            return (3 * a * s + 2 * b) * s + c
+        return ((a * s + b) * s + c) * s + e + origin
 
     def _interval(self) -> str:
         return f"[{self.times[0]:g}, {self.times[-1]:g}]"
@@ -242,10 +240,12 @@ def as_times(times: Tensor, like: Tensor) -> Tensor:
             f"times must be a vector of at least two times, but {given} was given: "
             "write torch.linspace(0, 1, 65)"
         )
-    if not torch.isfinite(times).all() or not (times.diff() > 0).all():
+    wrong = (~(times.diff() > 0)).nonzero()[:, 0].tolist()  # NaN too
+    if wrong or not torch.isfinite(times).all():
+        i = wrong[0] if wrong else len(times) - 2
         raise ValueError(
-            f"times must increase from node to node, but they are {times.tolist()}: sort them, "
-            "and name each time once"
+            f"times must be finite and increase from node to node, but {times[i].item():g} is "
+            f"followed by {times[i + 1].item():g}: sort them, and name each time once"
         )
     return times.to(like)
 

@@ -111,7 +111,7 @@ def logarithm(
                 RuntimeWarning,
                 stacklevel=3,
             )
-        if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
+        if a.requires_grad or b.requires_grad or metric.matrix(start[:1]).requires_grad:
             # one more Newton step: worth nothing in value, and by the implicit function theorem
             # its gradient is that of the logarithm
             miss = exponential(metric, start[which], refined, 1e-8) - goal[which]

@@ -6,6 +6,7 @@ and broadcast; dtype and device are the input's.
 
 from geomlib.riemann.curve import Curve, Geodesic
 from geomlib.riemann.graph import LatentGraph, latent_graph
+from geomlib.riemann.information import FisherRaoMetric
 from geomlib.riemann.metric import MatrixMetric, Metric
 from geomlib.riemann.pullback import ExpectedMetric, PullbackMetric
 from geomlib.riemann.sampling import region_volume, sample_uniform
@@ -13,6 +14,7 @@ from geomlib.riemann.sampling import region_volume, sample_uniform
 __all__ = [
     "Curve",
     "ExpectedMetric",
+    "FisherRaoMetric",
     "Geodesic",
     "LatentGraph",
     "MatrixMetric",

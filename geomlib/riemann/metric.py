@@ -111,6 +111,28 @@ class Metric(ABC):
         gamma = torch.func.vmap(rows, in_dims=(0, None))(basis, basis)  # (i, j, *batch, k)
         return gamma.movedim((0, 1), (-2, -1))
 
+    def riemann(
+        self,
+        z: Float[Tensor, "*batch d"],
+        u: Float[Tensor, "*batch d"],
+        v: Float[Tensor, "*batch d"],
+    ) -> Float[Tensor, "*batch"]:
+        r"""$\langle R(u, v)v, u\rangle$ with $R(u, v)v = \nabla_u\nabla_v v - \nabla_v\nabla_u v$.
+
+        The vectors are extended by constants, so two derivatives of `connection` are enough, in the
+        directions $u$ and $v$ alone. No embedding is used.
+
+        Source: do Carmo, chapter 4, section 2.
+        """
+        shape, flat = together(z=z, u=u, v=v)
+        z, u, v = flat
+        self.check_smooth(z)
+        push: Any = torch.func.jvp
+        of_vv, along_u = push(lambda p: self.connection(p, v, v), (z,), (u,))
+        of_uv, along_v = push(lambda p: self.connection(p, u, v), (z,), (v,))
+        turned = along_u + self.connection(z, u, of_vv) - along_v - self.connection(z, v, of_uv)
+        return self.inner(z, turned, u).reshape(shape)
+
     def curvature(
         self,
         z: Float[Tensor, "*batch d"],
@@ -119,27 +141,19 @@ class Metric(ABC):
     ) -> Float[Tensor, "*batch"]:
         r"""Sectional curvature of the plane spanned by $u$ and $v$.
 
-        $$K(u, v) = \frac{\langle R(u, v)v, u\rangle}{\|u\|^2\|v\|^2 - \langle u, v\rangle^2},
-        \qquad R(u, v)v = \nabla_u\nabla_v v - \nabla_v\nabla_u v$$
+        $$K(u, v) = \frac{\langle R(u, v)v, u\rangle}{\|u\|^2\|v\|^2 - \langle u, v\rangle^2}$$
 
-        with $u$ and $v$ extended by constants: two derivatives of `connection`, in the directions
-        $u$ and $v$ alone. No embedding is used.
+        with the numerator from `riemann`: derivatives of the metric in general, the Gauss equation
+        for a pull-back metric. `MatrixMetric(metric.matrix)` forgets the embedding and has the same
+        curvature: the *theorema egregium*.
 
         Raises:
             ValueError: for a piecewise linear network, or if $u$ and $v$ are parallel.
 
-        Source: do Carmo, chapter 4, sections 2 and 3.
+        Source: do Carmo, chapter 4, section 3.
         """
-        shape, flat = together(z=z, u=u, v=v)
-        z, u, v = flat
-        self.check_smooth(z)
-        push: Any = torch.func.jvp
-        of_vv, along_u = push(lambda p: self.connection(p, v, v), (z,), (u,))
-        of_uv, along_v = push(lambda p: self.connection(p, u, v), (z,), (v,))
-        riemann = along_u + self.connection(z, u, of_vv) - along_v - self.connection(z, v, of_uv)
-        matrix = self.matrix(z)
-        lowered = torch.einsum("bi,bij,bj->b", riemann, matrix, u)
-        return (lowered / squared_area(matrix, u, v)).reshape(shape)
+        together(z=z, u=u, v=v)  # raises unless they match
+        return self.riemann(z, u, v) / squared_area(self.matrix(z), u, v)
 
     def gaussian_curvature(self, z: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch"]:
         r"""Gaussian curvature $K$ of a two-dimensional metric: its only sectional curvature.
@@ -403,6 +417,12 @@ class Metric(ABC):
             rounding=count * rounded.amax(1),
         )
 
+    def lower(
+        self, z: Float[Tensor, "*batch d"], columns: Float[Tensor, "*batch d k"]
+    ) -> Float[Tensor, "*batch d k"]:
+        r"""$G(z)\,v$ for each column $v$: the covectors $\langle v, \cdot\rangle$."""
+        return self.matrix(z) @ columns
+
     def folded(self) -> Metric:
         """The same metric, cheaper to evaluate many times if there is a way, or itself."""
         return self
@@ -511,7 +531,7 @@ def raise_index(matrix: Tensor, covectors: Tensor) -> Tensor:
 
 def squared_area(matrix: Tensor, u: Tensor, v: Tensor) -> Tensor:
     r"""$\|u\|^2\|v\|^2 - \langle u, v\rangle^2$ of the parallelogram, which must not be flat."""
-    pair = torch.stack([u, v], dim=-1)
+    pair = torch.stack(torch.broadcast_tensors(u, v), dim=-1)
     gram = pair.mT @ matrix @ pair
     area = torch.linalg.det(gram)
     limit = 1e3 * torch.finfo(area.dtype).eps * gram[..., 0, 0] * gram[..., 1, 1]

@@ -14,7 +14,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from geomlib.riemann.boundary import EnergyModel
 from geomlib.riemann.derivatives import value_and_jacobian
 from geomlib.riemann.layers import SideBySide, Taylor, is_plain, linearise, taylor
-from geomlib.riemann.metric import Metric, raise_index, squared_area
+from geomlib.riemann.metric import Metric, raise_index
 from geomlib.riemann.validation import as_points, inside_transform, together
 
 __all__ = ["ExpectedMetric", "PullbackMetric"]
@@ -80,12 +80,15 @@ class PullbackMetric(Metric):
         return torch.cat([self._inner(*part) for part in zip(*parts, strict=True)]).reshape(shape)
 
     def squared_chords(self, points: Float[Tensor, "*batch N+1 d"]) -> Float[Tensor, "*batch N"]:
-        r"""Squared chords $\|f(z_i) - f(z_{i-1})\|^2$; the midpoint rule with an ambient metric."""
-        if self.ambient is not None:
-            return super().squared_chords(points)
+        r"""Squared chords between $f(z_{i-1})$ and $f(z_i)$: those of the target's metric.
+
+        $\|f(z_i) - f(z_{i-1})\|^2$ in a Euclidean target.
+        """
         value = self._decode(self._flat(points))
         self._check_finite(value)
         value = value.unflatten(0, points.shape[:-1])
+        if self.ambient is not None:
+            return self.ambient.squared_chords(value)
         return (value[..., 1:, :] - value[..., :-1, :]).square().sum(-1)
 
     def energy_model(self, points: Float[Tensor, "P N+1 d"]) -> EnergyModel:
@@ -139,24 +142,19 @@ class PullbackMetric(Metric):
             *shape, z.shape[-1]
         )
 
-    def curvature(
+    def riemann(
         self,
         z: Float[Tensor, "*batch d"],
         u: Float[Tensor, "*batch d"],
         v: Float[Tensor, "*batch d"],
     ) -> Float[Tensor, "*batch"]:
-        r"""Sectional curvature by the Gauss equation, from the second fundamental form.
+        r"""$\langle R(u, v)v, u\rangle$ by the Gauss equation.
 
-        $$K = K_A(Ju, Jv) + \frac{\langle II(u,u), II(v,v)\rangle - \|II(u,v)\|^2}
-        {\|u\|^2\|v\|^2 - \langle u, v\rangle^2}$$
+        $$\langle R(u,v)v, u\rangle = \langle R^A(Ju,Jv)Jv, Ju\rangle
+        + \langle II(u,u), II(v,v)\rangle - \|II(u,v)\|^2$$
 
-        with $II(u, v)$ the part of $f''(u, v)$ (plus $\Gamma^A(Ju, Jv)$) normal to the image, and
-        $K_A$ the curvature of the target: 0 if it is Euclidean. `MatrixMetric(self.matrix)` has the
-        same curvature and knows no embedding: the *theorema egregium*.
-
-        Raises:
-            ValueError: for a piecewise linear network, where $G$ loses rank, or if $u$ and $v$ are
-                parallel.
+        with $II(u, v)$ the part of $f''(u, v)$ (plus $\Gamma^A(Ju, Jv)$) normal to the image. The
+        first term is the curvature of the target: 0 if it is Euclidean.
 
         Source: do Carmo, *Riemannian Geometry*, chapter 6, theorem 2.5.
         """
@@ -207,7 +205,7 @@ class PullbackMetric(Metric):
             return columns @ columns.mT
         value, first, _ = self._taylor(z)
         jacobian = first.movedim(0, -1)
-        return jacobian.mT @ self.ambient.matrix(value) @ jacobian
+        return jacobian.mT @ self.ambient.lower(value, jacobian)
 
     def _tangents(self, z: Tensor) -> Tensor:
         r"""$\partial_i f$, `(d, B, n)`; of a linear last layer, the tangents alone."""
@@ -240,21 +238,21 @@ class PullbackMetric(Metric):
             pushed = [[torch.einsum("bnd,bd->bn", jacobian, w) for w in pair] for pair in pairs]
             extra = [self.ambient.connection(value, *pair) for pair in pushed]
             bend = bend + torch.stack(extra, dim=-1)
-            lowered = self.ambient.matrix(value) @ jacobian
+            lowered = self.ambient.lower(value, jacobian)
         matrix = jacobian.mT @ lowered
         tangential = raise_index(matrix, lowered.mT @ bend)
         return _SecondOrder(value, matrix, tangential, bend - jacobian @ tangential, jacobian)
 
     def _gauss(self, z: Tensor, u: Tensor, v: Tensor) -> Tensor:
         at = self._second(z, (u, u), (v, v), (u, v))
-        normal, curved = at.normal, torch.zeros_like(at.value[..., 0])
-        if self.ambient is not None:
-            normal = self.ambient.matrix(at.value) @ normal
+        if self.ambient is None:
+            product = at.normal.mT @ at.normal  # (B, 3, 3)
+            target = torch.zeros_like(product[..., 0, 0])
+        else:
+            product = at.normal.mT @ self.ambient.lower(at.value, at.normal)
             pushed = (torch.einsum("bnd,bd->bn", at.jacobian, w) for w in (u, v))
-            curved = self.ambient.curvature(at.value, *pushed)
-        product = at.normal.mT @ normal  # (B, 3, 3)
-        numerator = product[..., 0, 1] - product[..., 2, 2]
-        return curved + numerator / squared_area(at.matrix, u, v)
+            target = self.ambient.riemann(at.value, *pushed)
+        return target + product[..., 0, 1] - product[..., 2, 2]
 
     def _taylor(self, z: Tensor, u: Tensor | None = None, v: Tensor | None = None) -> Taylor:
         try:

@@ -1,10 +1,10 @@
-"""Arcs of a circle in a space of many dimensions: data with a hole in the middle."""
+"""Data with a hole in the middle: arcs of a circle, and Gaussians on a circle."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["ring"]
+__all__ = ["gaussian_ring", "ring"]
 
 
 def ring(
@@ -39,3 +39,38 @@ def ring(
     theta = torch.linspace(0, 2 * torch.pi * fraction, count)
     circle = torch.stack([theta.cos(), theta.sin()], dim=-1)
     return circle @ frame.T + noise * torch.randn(count, dimension, generator=generator), theta
+
+
+def gaussian_ring(
+    count: int, modes: int = 8, radius: float = 1.0, std: float = 0.05, seed: int = 0
+) -> tuple[Float[Tensor, "count 2"], Int[Tensor, " count"]]:
+    r"""Points of an equal mixture of round Gaussians whose means stand evenly on a circle.
+
+    Mode $k$ has the mean $R(\cos(2\pi k/K), \sin(2\pi k/K))$, $k = 0, \dots, K - 1$.
+
+    Args:
+        count: how many points, in random order.
+        modes: $K$.
+        radius: $R$.
+        std: standard deviation of each Gaussian, in the units of the radius.
+        seed: of modes and points.
+
+    Returns:
+        The points, float32, and the number of the mode that each comes from.
+
+    Source: Metz et al., *Unrolled Generative Adversarial Networks* (ICLR 2017), section 3.1.
+
+    >>> x, mode = gaussian_ring(1000)
+    >>> x.shape, mode.unique().tolist()
+    (torch.Size([1000, 2]), [0, 1, 2, 3, 4, 5, 6, 7])
+    """
+    if count < 1 or modes < 1 or radius <= 0 or std < 0:
+        raise ValueError(
+            "gaussian_ring needs count >= 1, modes >= 1, radius > 0 and std >= 0, but got "
+            f"count={count}, modes={modes}, radius={radius}, std={std}"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    mode = torch.randint(modes, (count,), generator=generator)
+    angle = 2 * torch.pi * mode / modes
+    means = radius * torch.stack([angle.cos(), angle.sin()], dim=-1)
+    return means + std * torch.randn(count, 2, generator=generator), mode

@@ -1,59 +1,49 @@
-r"""A Gaussian variational autoencoder whose uncertainty grows away from the data.
+r"""Variational autoencoders: Gaussian, Bernoulli and categorical.
 
-The decoder's mean is a multilayer perceptron. Its standard deviation comes from a network of
-radial basis functions, as in Arvanitidis, Hansen and Hauberg, *Latent Space Oddity* (ICLR 2018):
-far from every code the precision falls to a floor, so the expected metric
-$J_\mu^\top J_\mu + J_\sigma^\top J_\sigma$ makes it expensive to leave the data.
+All of them have the prior $z \sim N(0, I_d)$ and an encoder that gives the mean and the standard
+deviation of $q(z \mid x)$. They differ in the distribution $p(x \mid z)$ that the decoder returns,
+and `FisherRaoMetric(vae.distribution)` measures the latent space by it.
+
+Source: Kingma and Welling, *Auto-Encoding Variational Bayes* (ICLR 2014).
 """
 
-from itertools import pairwise
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from math import log, pi
+from typing import Any
 
 import torch
-from jaxtyping import Float
-from sklearn.cluster import KMeans
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch import distributions as dist
 from torch.nn import functional as F
 
-from geomlib.models.training import fit
+from geomlib.models.perceptron import perceptron
+from geomlib.models.standard_deviation import ConstantStandardDeviation, RBFStandardDeviation
+from geomlib.models.training import fit, seeded
+from geomlib.models.validation import check_data, check_sizes, check_width
 
-__all__ = ["GaussianVAE", "RBFStandardDeviation"]
+__all__ = ["BernoulliVAE", "CategoricalVAE", "GaussianVAE", "RBFStandardDeviation"]
 
 
-class GaussianVAE(nn.Module):
-    r"""$z \sim N(0, I_d)$, $\;x \mid z \sim N(\mu(z), \operatorname{diag}\sigma(z)^2)$.
+class VAE(nn.Module, ABC):
+    r"""What all variational autoencoders share: $z \sim N(0, I_d)$, the encoder and the bound.
 
-    Attributes:
-        mean: the decoder's mean $\mu$, an `nn.Sequential`, `(..., d)` to `(..., n)`.
-        std: the decoder's standard deviation $\sigma$. One number for all pixels until
-            `fit_standard_deviation` replaces it by an `RBFStandardDeviation`.
-
-    Args:
-        data_dim: $n$.
-        latent_dim: $d$.
-        hidden: width of the two hidden layers of encoder and decoder.
-        seed: of the initial weights.
-
-    Source: Kingma and Welling, *Auto-Encoding Variational Bayes* (ICLR 2014).
-
-    >>> vae = GaussianVAE(data_dim=784, latent_dim=2)
-    >>> z = torch.zeros(5, 2)
-    >>> vae.mean(z).shape, vae.std(z).shape
-    (torch.Size([5, 784]), torch.Size([5, 784]))
+    A subclass says which distribution $p(x \mid z)$ its decoder returns.
     """
 
-    def __init__(self, data_dim: int, latent_dim: int = 2, hidden: int = 64, seed: int = 0):
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.encoder = _perceptron(data_dim, hidden, hidden, 2 * latent_dim)
-            self.mean = _perceptron(latent_dim, hidden, hidden, data_dim)
-        self.std: nn.Module = ConstantStandardDeviation(data_dim)
+    encoder: nn.Module
+    data_dim: int
+
+    @abstractmethod
+    def distribution(self, z: Float[Tensor, "*batch d"]) -> dist.Distribution:
+        r"""$p(x \mid z)$, its outputs independent; the batch comes first."""
 
     def encode(
         self, x: Float[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch d"], Float[Tensor, "*batch d"]]:
         r"""Mean and standard deviation of $q(z \mid x)$; the mean is the *code* of x."""
+        check_width(x, self.data_dim)
         mean, log_variance = self.encoder(x).chunk(2, dim=-1)
         return mean, (log_variance / 2).exp()
 
@@ -62,8 +52,63 @@ class GaussianVAE(nn.Module):
         $\mathbb{E}_q[-\log p(x \mid z)] + \mathrm{KL}(q(z \mid x) \,\|\, N(0, I))$."""
         code, spread = self.encode(x)
         z = code + spread * torch.randn_like(spread)
-        divergence = (code**2 + spread**2 - 1) / 2 - spread.log()
-        return self.negative_log_likelihood(x, z) + divergence.sum(-1).mean()
+        return self.negative_log_likelihood(x, z) + _divergence(code, spread)
+
+    @abstractmethod
+    def negative_log_likelihood(
+        self, x: Float[Tensor, "batch n"], z: Float[Tensor, "batch d"]
+    ) -> Float[Tensor, ""]:
+        r"""$-\log p(x \mid z)$, the mean over the batch, in nats."""
+
+    def fit(self, x: Float[Tensor, "count n"], **options: Any) -> list[float]:
+        """Train encoder and decoder; options as in `geomlib.models.fit`."""
+        check_data(x, self.data_dim, self)
+        return fit(self.parameters(), self.loss, x, **options)
+
+
+def _divergence(mean: Tensor, std: Tensor) -> Tensor:
+    r"""$\mathrm{KL}(N(m, \operatorname{diag} s^2) \,\|\, N(0, I)) = \sum_i
+    \tfrac12(m_i^2 + s_i^2 - 1) - \log s_i$, the mean over the batch."""
+    return ((mean**2 + std**2 - 1) / 2 - std.log()).sum(-1).mean()
+
+
+class GaussianVAE(VAE):
+    r"""$x \mid z \sim N(\mu(z), \operatorname{diag}\sigma(z)^2)$: for real numbers.
+
+    $\mu$ is a multilayer perceptron. $\sigma$ is one number for all outputs and all $z$, until
+    `fit_standard_deviation` replaces it by a network of radial basis functions as in Arvanitidis,
+    Hansen and Hauberg, *Latent Space Oddity* (ICLR 2018): far from every code the precision falls
+    to a floor, so the expected metric $J_\mu^\top J_\mu + J_\sigma^\top J_\sigma$ makes it
+    expensive to leave the data.
+
+    Attributes:
+        mean: the decoder's mean $\mu$, an `nn.Sequential`, `(..., d)` to `(..., n)`.
+        std: the decoder's standard deviation $\sigma$, `(..., d)` to `(..., n)`.
+
+    Args:
+        data_dim: $n$.
+        latent_dim: $d$.
+        hidden: width of the two hidden layers of encoder and decoder.
+        seed: of the initial weights.
+
+    >>> vae = GaussianVAE(data_dim=784, latent_dim=2)
+    >>> z = torch.zeros(5, 2)
+    >>> vae.mean(z).shape, vae.std(z).shape
+    (torch.Size([5, 784]), torch.Size([5, 784]))
+    """
+
+    def __init__(self, data_dim: int, latent_dim: int = 2, hidden: int = 64, seed: int = 0):
+        check_sizes(data_dim=data_dim, latent_dim=latent_dim, hidden=hidden)
+        super().__init__()
+        self.data_dim = data_dim
+        with seeded(seed):
+            self.encoder = perceptron(data_dim, hidden, hidden, 2 * latent_dim)
+            self.mean = perceptron(latent_dim, hidden, hidden, data_dim)
+        self.std: nn.Module = ConstantStandardDeviation(data_dim)
+
+    def distribution(self, z: Float[Tensor, "*batch d"]) -> dist.Normal:
+        r"""$N(\mu(z), \operatorname{diag}\sigma(z)^2)$, batch shape `(*batch, n)`."""
+        return dist.Normal(self.mean(z), self.std(z))
 
     def negative_log_likelihood(
         self, x: Float[Tensor, "batch n"], z: Float[Tensor, "batch d"]
@@ -73,10 +118,9 @@ class GaussianVAE(nn.Module):
         terms = ((x - self.mean(z)) / sigma) ** 2 / 2 + sigma.log() + log(2 * pi) / 2
         return terms.sum(-1).mean()
 
-    def fit(self, x: Float[Tensor, "count n"], **options) -> list[float]:
+    def fit(self, x: Float[Tensor, "count n"], **options: Any) -> list[float]:
         """Train encoder, mean and one common standard deviation; options as in `models.fit`."""
-        options = {"description": "encoder and mean", **options}
-        return fit(self.parameters(), self.loss, x, **options)
+        return super().fit(x, **{"description": "encoder and mean", **options})
 
     def fit_standard_deviation(
         self,
@@ -85,7 +129,7 @@ class GaussianVAE(nn.Module):
         centres: int = 64,
         reach: float = 1.5,
         smallest_precision: float = 1.0,
-        **options,
+        **options: Any,
     ) -> list[float]:
         r"""Fit $\sigma$ alone, with the mean and the codes held fixed.
 
@@ -102,7 +146,8 @@ class GaussianVAE(nn.Module):
         Raises:
             ValueError: if there are more centres than data.
         """
-        if centres > len(x):
+        check_data(x, self.data_dim, self)
+        if not 1 <= centres <= len(x):
             raise ValueError(f"{centres} centres need at least as many samples, but x has {len(x)}")
         with torch.no_grad():
             codes = self.encode(x)[0]
@@ -118,91 +163,148 @@ class GaussianVAE(nn.Module):
         options = {"description": "standard deviation", "learning_rate": 1e-2, **options}
         return fit(self.std.parameters(), loss, rows, **options)
 
-
-class ConstantStandardDeviation(nn.Module):
-    r"""One learned $\sigma$ for all outputs and all $z$."""
-
-    def __init__(self, data_dim: int):
-        super().__init__()
-        self.data_dim = data_dim
-        self.log_std = nn.Parameter(torch.tensor(-1.0))
-
-    def forward(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch n"]:
-        return self.log_std.exp().expand(*z.shape[:-1], self.data_dim)
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """As in `nn.Module`; takes the kind of standard deviation that the state was saved with."""
+        if "std.centres" in state_dict:
+            parts = [state_dict[f"std.{name}"] for name in ("centres", "bandwidth", "raw_weight")]
+            ones = [torch.ones_like(part) for part in [*parts, state_dict["std.floor"]]]
+            self.std = RBFStandardDeviation(*ones).to(next(self.parameters()))
+        elif "std.log_std" in state_dict:
+            self.std = ConstantStandardDeviation(self.data_dim).to(next(self.parameters()))
+        return super().load_state_dict(state_dict, *args, **kwargs)
 
 
-class RBFStandardDeviation(nn.Module):
-    r"""$\sigma(z) = \beta(z)^{-1/2}$ with $\beta(z) = W v(z) + \zeta$ and
-    $v_k(z) = \exp(-\lambda_k \|z - c_k\|^2)$.
+class BernoulliVAE(VAE):
+    r"""$x_i \mid z \sim \operatorname{Bernoulli}(p_i(z))$, $\;p = \operatorname{sigmoid}(\ell(z))$:
+    for black and white.
+
+    Grey values in $[0, 1]$ are taken too, each as a probability of white: the loss is then the
+    cross-entropy, no longer the bound of a likelihood.
 
     Attributes:
-        centres: $c$, `(K, d)`.
-        bandwidth: $\lambda$, `(K,)`, in units of inverse squared latent length.
-        weight: $W \ge 0$, `(n, K)`, learned through a softplus.
-        floor: $\zeta > 0$, `(n,)`.
+        logits: the decoder $\ell$, an `nn.Sequential`, `(..., d)` to `(..., n)`.
 
-    Source: *Latent Space Oddity*, equation (10).
+    Args:
+        data_dim: $n$.
+        latent_dim: $d$.
+        hidden: width of the two hidden layers of encoder and decoder.
+        seed: of the initial weights.
 
-    >>> centre, weight = torch.zeros(1, 2), torch.full((3, 1), 99.0)
-    >>> std = RBFStandardDeviation(centre, torch.ones(1), weight, torch.ones(3))
-    >>> near, far = std(torch.tensor([[0.0, 0.0], [9.0, 0.0]])).mean(1).tolist()
-    >>> round(near, 3), round(far, 3)
-    (0.1, 1.0)
+    >>> vae = BernoulliVAE(data_dim=784, latent_dim=2)
+    >>> vae.distribution(torch.zeros(5, 2))
+    Bernoulli(logits: torch.Size([5, 784]))
     """
 
-    centres: Tensor
-    bandwidth: Tensor
-    floor: Tensor
-
-    def __init__(
-        self,
-        centres: Float[Tensor, "K d"],
-        bandwidth: Float[Tensor, " K"],
-        weight: Float[Tensor, "n K"],
-        floor: Float[Tensor, " n"],
-    ):
+    def __init__(self, data_dim: int, latent_dim: int = 2, hidden: int = 64, seed: int = 0):
+        check_sizes(data_dim=data_dim, latent_dim=latent_dim, hidden=hidden)
         super().__init__()
-        if (weight <= 0).any() or (floor <= 0).any() or (bandwidth <= 0).any():
-            raise ValueError("weight, floor and bandwidth must be positive")
-        self.register_buffer("centres", centres)
-        self.register_buffer("bandwidth", bandwidth)
-        self.register_buffer("floor", floor)
-        # the inverse of softplus, written so that large weights do not overflow
-        self.raw_weight = nn.Parameter(weight + torch.log(-torch.expm1(-weight)))
+        self.data_dim = data_dim
+        with seeded(seed):
+            self.encoder = perceptron(data_dim, hidden, hidden, 2 * latent_dim)
+            self.logits = perceptron(latent_dim, hidden, hidden, data_dim)
 
     @property
-    def weight(self) -> Float[Tensor, "n K"]:
-        return F.softplus(self.raw_weight)
+    def mean(self) -> nn.Sequential:
+        r"""The map $z \mapsto p(z) = \mathbb{E}[x \mid z]$, `(..., d)` to `(..., n)`."""
+        return nn.Sequential(*self.logits, nn.Sigmoid())
 
-    @classmethod
-    def around(
-        cls,
-        codes: Float[Tensor, "count d"],
-        centres: int,
-        reach: float,
-        smallest_precision: float,
-        precision: Float[Tensor, " n"],
-    ) -> "RBFStandardDeviation":
-        """Centres at the k-means of `codes`, with `precision` as the first guess near them."""
-        clusters = KMeans(centres, n_init=1, random_state=0).fit(codes.double().numpy())
-        centre = torch.as_tensor(clusters.cluster_centers_, dtype=codes.dtype)
-        cluster = torch.as_tensor(clusters.labels_, dtype=torch.long)
-        distance = (codes - centre[cluster]).norm(dim=1)
-        size = torch.bincount(cluster, minlength=centres)
-        spread = torch.zeros(centres).index_add(0, cluster, distance) / size
-        spread = spread.clamp_min(distance.mean() / 4)  # a cluster of one code has no spread
-        weight = precision[:, None].expand(-1, centres).clone()
-        floor = torch.full_like(precision, smallest_precision)
-        return cls(centre, (reach * spread) ** -2 / 2, weight, floor)
+    def distribution(self, z: Float[Tensor, "*batch d"]) -> dist.Bernoulli:
+        r"""$\operatorname{Bernoulli}(p(z))$, batch shape `(*batch, n)`."""
+        return dist.Bernoulli(logits=self.logits(z))
 
-    def forward(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch n"]:
-        squared = ((z[..., None, :] - self.centres) ** 2).sum(-1)  # (..., K)
-        precision = F.linear(torch.exp(-self.bandwidth * squared), self.weight, self.floor)
-        return precision.rsqrt()
+    def negative_log_likelihood(
+        self, x: Float[Tensor, "batch n"], z: Float[Tensor, "batch d"]
+    ) -> Float[Tensor, ""]:
+        r"""$-\sum_i x_i \log p_i(z) + (1 - x_i) \log(1 - p_i(z))$, the mean over the batch."""
+        terms = F.binary_cross_entropy_with_logits(self.logits(z), x, reduction="none")
+        return terms.sum(-1).mean()
+
+    def fit(self, x: Float[Tensor, "count n"], **options: Any) -> list[float]:
+        """Train encoder and decoder; options as in `geomlib.models.fit`.
+
+        Raises:
+            ValueError: if a number is not between 0 and 1.
+        """
+        check_data(x, self.data_dim, self)
+        if x.min() < 0 or x.max() > 1:
+            raise ValueError(
+                f"x reaches from {x.min().item():.3g} to {x.max().item():.3g}, but a Bernoulli "
+                "model needs 0, 1 or grey values between them: rescale x, or take a GaussianVAE"
+            )
+        return super().fit(x, **options)
 
 
-def _perceptron(*widths: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.Tanh()]
-    return nn.Sequential(*layers[:-1])
+class CategoricalVAE(VAE):
+    r"""$x_i \mid z \sim \operatorname{Categorical}(p_{i1}(z), \dots, p_{iK}(z))$, $\;p_i =
+    \operatorname{softmax}(\ell_i(z))$: for symbols and levels of grey.
+
+    The encoder sees each symbol as a one-hot vector.
+
+    Attributes:
+        logits: the decoder $\ell$, an `nn.Sequential`, `(..., d)` to `(..., n, K)`.
+
+    Args:
+        data_dim: $n$, how many symbols make one sample.
+        categories: $K$, how many values a symbol has.
+        latent_dim: $d$.
+        hidden: width of the two hidden layers of encoder and decoder.
+        seed: of the initial weights.
+
+    >>> vae = CategoricalVAE(data_dim=64, categories=4)
+    >>> mean, std = vae.encode(torch.zeros(5, 64, dtype=torch.long))
+    >>> vae.distribution(mean).probs.shape
+    torch.Size([5, 64, 4])
+    """
+
+    def __init__(
+        self, data_dim: int, categories: int, latent_dim: int = 2, hidden: int = 64, seed: int = 0
+    ):
+        check_sizes(data_dim=data_dim, latent_dim=latent_dim, hidden=hidden)
+        if categories < 2:
+            raise ValueError(f"categories = {categories}, but a symbol needs two values at least")
+        super().__init__()
+        self.data_dim, self.categories = data_dim, categories
+        with seeded(seed):
+            self.encoder = perceptron(data_dim * categories, hidden, hidden, 2 * latent_dim)
+            self.logits = perceptron(latent_dim, hidden, hidden, data_dim * categories)
+        self.logits.append(nn.Unflatten(-1, (data_dim, categories)))
+
+    @property
+    def mean(self) -> nn.Sequential:
+        r"""The map $z \mapsto p(z)$, the expected one-hot vectors, `(..., d)` to `(..., n, K)`."""
+        return nn.Sequential(*self.logits, nn.Softmax(-1))
+
+    def encode(
+        self, x: Int[Tensor, "*batch n"]
+    ) -> tuple[Float[Tensor, "*batch d"], Float[Tensor, "*batch d"]]:
+        r"""Mean and standard deviation of $q(z \mid x)$; the mean is the *code* of x."""
+        check_width(x, self.data_dim)
+        one_hot = F.one_hot(x, self.categories).flatten(-2).to(next(self.parameters()))
+        mean, log_variance = self.encoder(one_hot).chunk(2, dim=-1)
+        return mean, (log_variance / 2).exp()
+
+    def distribution(self, z: Float[Tensor, "*batch d"]) -> dist.Categorical:
+        r"""$\operatorname{Categorical}(p(z))$, batch shape `(*batch, n)`."""
+        return dist.Categorical(logits=self.logits(z))
+
+    def negative_log_likelihood(
+        self, x: Int[Tensor, "batch n"], z: Float[Tensor, "batch d"]
+    ) -> Float[Tensor, ""]:
+        r"""$-\sum_i \log p_{i x_i}(z)$, the mean over the batch, in nats."""
+        return F.cross_entropy(self.logits(z).mT, x, reduction="none").sum(-1).mean()
+
+    def fit(self, x: Int[Tensor, "count n"], **options: Any) -> list[float]:
+        """Train encoder and decoder; options as in `geomlib.models.fit`.
+
+        Raises:
+            ValueError: if a symbol is no whole number in `range(categories)`.
+        """
+        check_width(x, self.data_dim)
+        if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
+            raise ValueError(f"x is {x.dtype}, but symbols are counted: use x.long()")
+        if len(x) and (x.min() < 0 or x.max() >= self.categories):
+            raise ValueError(
+                f"x reaches from {int(x.min())} to {int(x.max())}, but the model was built for "
+                f"the symbols 0, ..., {self.categories - 1}"
+            )
+        return fit(self.parameters(), self.loss, x.long(), **options)

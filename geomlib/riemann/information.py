@@ -6,17 +6,19 @@ decoder $z \mapsto \theta(z)$ pulls it back: $G = J_\theta^\top I J_\theta$, and
 $\mathrm{KL}(p_z \,\|\, p_{z + \mathrm dz}) = \tfrac12 \mathrm dz^\top G\, \mathrm dz$ to second
 order. Independent outputs add up.
 
-Source: Arvanitidis, Hansen and Hauberg, *Pulling back information geometry* (AISTATS 2022,
-arXiv 2106.05367); Amari and Nagaoka, *Methods of Information Geometry* (2000), chapter 2.
+Source: Arvanitidis, González-Duque, Pouplin, Kalatzis and Hauberg, *Pulling back information
+geometry* (AISTATS 2022, arXiv 2106.05367); Amari and Nagaoka, *Methods of Information Geometry*
+(2000), chapter 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch import distributions as dist
 
 from geomlib.riemann.boundary import EnergyModel
@@ -43,7 +45,9 @@ class FisherRaoMetric(Metric):
     which torch knows the Kullback-Leibler divergence uses the Hessian of that.
 
     Raises:
-        ValueError: if the decoder returns no distribution, or one without a known divergence.
+        ValueError: if the decoder returns no distribution, one without a known divergence, or a
+            family whose support moves with its parameters, like the uniform one: it has no Fisher
+            information.
 
     The distance between two normal distributions:
 
@@ -73,16 +77,28 @@ class FisherRaoMetric(Metric):
         return self._metric(z).connection(z, u, v)
 
     def riemann(self, z: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        self.check_smooth(z)
         return self._metric(z).riemann(z, u, v)
 
     def squared_chords(self, points: Tensor) -> Tensor:
-        return self._metric(points).squared_chords(points)
+        metric = self._metric(points)
+        with _unchecked():
+            return metric.squared_chords(points)
 
     def energy_model(self, points: Tensor) -> EnergyModel:
-        return self._metric(points).energy_model(points)
+        # where the Hessian is singular a Newton step is NaN: such a curve has the energy NaN, which
+        # the solver takes for no improvement
+        lost = ~torch.isfinite(points).all(-1).all(-1)
+        points = torch.where(lost[:, None, None], 0.0, points)
+        metric = self._metric(points)
+        with _unchecked():
+            model = metric.energy_model(points)
+        model.energy[lost] = torch.nan
+        return model
 
     def check_smooth(self, z: Tensor) -> None:
-        self._metric(z).check_smooth(z)
+        if isinstance(self.decoder, nn.Module):
+            PullbackMetric(self.decoder).check_smooth(z[:0])  # looks at the layers alone
 
     def _metric(self, z: Tensor) -> Metric:
         """What does the work: chosen by the first distribution that the decoder returns."""
@@ -90,10 +106,10 @@ class FisherRaoMetric(Metric):
             with torch.no_grad():
                 family = type(self._decode(as_points(z).detach().reshape(-1, z.shape[-1])[:1]))
             if family in FLAT:
-                self._found = PullbackMetric(self._coordinates(FLAT), chunk_size=self.chunk_size)
+                self._found = _OfParameters(self._coordinates(FLAT), chunk_size=self.chunk_size)
             elif family in CURVED:
                 names, information = CURVED[family]
-                self._found = PullbackMetric(
+                self._found = _OfParameters(
                     self._parameters(names),
                     Product(MatrixMetric(information), len(names)),
                     chunk_size=self.chunk_size,
@@ -104,7 +120,13 @@ class FisherRaoMetric(Metric):
         return self._found
 
     def _decode(self, z: Tensor) -> dist.Distribution:
-        p = self.decoder(z)
+        try:
+            p = self.decoder(z)
+        except (RuntimeError, IndexError) as error:
+            raise ValueError(
+                f"the decoder fails at {z.dtype} points of shape {tuple(z.shape)}: {error}. "
+                "It must map any batch of points, (batch, d), to a distribution"
+            ) from error
         while isinstance(p, dist.Independent):
             p = p.base_dist
         if not isinstance(p, dist.Distribution):
@@ -112,6 +134,12 @@ class FisherRaoMetric(Metric):
                 f"the decoder returned a {type(p).__name__}, but the Fisher-Rao metric needs a "
                 "torch.distributions object, e.g. Normal(mean(z), std(z)). For a tensor of "
                 "outputs use PullbackMetric"
+            )
+        if isinstance(p, MOVING):
+            raise ValueError(
+                f"the support of {type(p).__name__} moves with its parameters, so it has no Fisher "
+                "information: near by distributions have an infinite divergence. Use a family with "
+                "a fixed support, e.g. Normal or Beta"
             )
         if not p.batch_shape or p.batch_shape[0] != len(z):
             raise ValueError(
@@ -133,6 +161,13 @@ class FisherRaoMetric(Metric):
             return torch.stack([getattr(p, name) for name in names], dim=-1).reshape(len(z), -1)
 
         return stacked
+
+
+class _OfParameters(PullbackMetric):
+    """A pull-back metric that looks for no edges at a distance, where parameters may not exist."""
+
+    def check_smooth(self, z: Tensor) -> None:
+        """The layers of the decoder have been looked at."""
 
 
 class Product(Metric):
@@ -193,6 +228,17 @@ class _Divergence(Metric):
         return ((hessian + hessian.mT) / 2).reshape(*z.shape, z.shape[-1])
 
 
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Let a solver try points whose parameters are not valid: it turns back by itself."""
+    before = dist.Distribution._validate_args
+    dist.Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        dist.Distribution.set_default_validate_args(before)
+
+
 def _angle(p: dist.Bernoulli) -> Tensor:
     r"""$2\arcsin\sqrt p$ from the logit, which never overflows."""
     return torch.pi / 2 + 2 * torch.atan(torch.tanh(p.logits / 4))
@@ -224,9 +270,15 @@ def _gamma(theta: Tensor) -> Tensor:
 def _von_mises(theta: Tensor) -> Tensor:
     k = theta[..., 1]
     ratio = torch.special.i1e(k) / torch.special.i0e(k)
-    return torch.diag_embed(torch.stack([k * ratio, 1 - ratio / k - ratio**2], dim=-1))
+    # the variance of cos loses its digits for large k: there its expansion in 1/k takes over
+    large = k > torch.finfo(k.dtype).eps ** -0.2
+    series = (1 / 2 + (1 / 4 + 3 / 8 / k) / k) / k**2
+    variance = torch.where(large, series, 1 - ratio / k - ratio**2)
+    return torch.diag_embed(torch.stack([k * ratio, variance], dim=-1))
 
 
+# torch knows divergences of these, but they are infinite as soon as the support moves
+MOVING = (dist.Uniform, dist.Pareto)
 # coordinates in which the information is the identity
 FLAT: dict[type, Callable] = {
     dist.Bernoulli: _angle,

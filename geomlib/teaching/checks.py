@@ -12,7 +12,16 @@ from torch import Tensor
 
 __all__ = ["Mistake", "NotAttempted", "attempt", "check", "compare", "exercise"]
 
-CHAPTERS = ("charts", "germs", "tangent_maps", "pullback_metrics", "geodesics", "vae_geodesics")
+CHAPTERS = (
+    "charts",
+    "germs",
+    "tangent_maps",
+    "pullback_metrics",
+    "geodesics",
+    "vae_geodesics",
+    "vae_statistics",
+    "information_geometry",
+)
 _exercises: dict[str, Callable[..., str]] = {}
 
 

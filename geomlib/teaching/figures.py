@@ -16,7 +16,15 @@ from torch import Tensor
 
 from geomlib.riemann import Curve, Metric
 
-__all__ = ["CURVES", "curve", "image_strips", "latent_map", "scatter_classes", "use_style"]
+__all__ = [
+    "CURVES",
+    "curve",
+    "image_strips",
+    "latent_map",
+    "loss_curves",
+    "scatter_classes",
+    "use_style",
+]
 
 # Ten classes that stay apart without colour vision: colours of Okabe and Ito, and markers.
 COLOURS = [
@@ -129,6 +137,15 @@ def image_strips(
         ax.set(xticks=[], yticks=[])
         ax.set_ylabel(name, rotation=0, ha="right", va="center")
         ax.spines[:].set_visible(False)
+
+
+def loss_curves(ax: Axes, histories: Mapping[str, Sequence[float]]) -> None:
+    """The mean loss of every epoch, one line for each history, told apart by its dashes too."""
+    for k, (name, losses) in enumerate(histories.items()):
+        dashes = ["-", "--", "-.", ":"][k % 4]
+        ax.plot(range(1, len(losses) + 1), losses, dashes, linewidth=2, label=name)
+    ax.set(xlabel="epoch", ylabel="mean loss")
+    ax.legend()
 
 
 def _name_axes(ax: Axes) -> None:

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from geomlib.riemann.twice import call
+
 __all__ = ["SideBySide", "Taylor", "is_plain", "linearise", "taylor"]
 
 Pull = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -126,7 +128,7 @@ def _tanh(at: Taylor, u: Tensor, v: Tensor) -> Taylor:
 
 def _elementwise(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
     def slope(h: Tensor) -> Any:
-        return torch.func.jvp(f, (h,), (torch.ones_like(h),))
+        return torch.func.jvp(lambda x: call(f, x), (h,), (torch.ones_like(h),))
 
     if not len(at.second):
         value, once = slope(at.value)
@@ -139,16 +141,20 @@ def _elementwise(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor
 
 
 def _any(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
+    def g(h: Tensor) -> Any:
+        return call(f, h)
+
     def push(direction: Tensor) -> Any:
-        return torch.func.jvp(f, (at.value,), (direction,))
+        return torch.func.jvp(g, (at.value,), (direction,))
 
     def bend(left: Tensor, right: Tensor, straight: Tensor) -> Tensor:
         def moved(h: Tensor) -> Tensor:
-            return torch.func.jvp(f, (h,), (right,))[1]
+            return torch.func.jvp(g, (h,), (right,))[1]
 
         return torch.func.jvp(moved, (at.value,), (left,))[1] + push(straight)[1]
 
-    value, first = torch.func.vmap(push, out_dims=(None, 0))(at.first)  # type: ignore[arg-type]
+    value, first = torch.func.vmap(push)(at.first)
+    value = value[0]
     if not len(at.second):
         second = first.new_zeros(0, *value.shape)
     else:
@@ -256,7 +262,7 @@ def _record_any(
 
     def pull(weights: Tensor) -> tuple[Tensor, Tensor]:
         def back(h: Tensor) -> Tensor:
-            return torch.func.grad(lambda x: (f(x) * weights).sum())(h)
+            return torch.func.grad(lambda x: (call(f, x) * weights).sum())(h)
 
         def along(direction: Tensor) -> Any:
             return torch.func.jvp(back, (value,), (direction,))

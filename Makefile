@@ -56,7 +56,7 @@ outputs: $(READY)  ## run one chapter and store its outputs (CHAPTER=vae_geodesi
 	@$(BIN)/python book/outputs.py $(wildcard course/*_$(CHAPTER).ipynb)
 
 bench: $(READY) $(PEERS_READY)  ## time the library beside its peers and write the book's page
-	@$(BIN)/python benchmarks/page.py
+	@$(BIN)/python benchmarks/page.py $(ARGS)
 
 clean:  ## remove what was built, and keep the environments
 	rm -rf book/_build book/assets/vendor build dist .pytest_cache .mypy_cache .ruff_cache

@@ -9,11 +9,22 @@ minutes. Latent-geometry solves pair by pair, and is given two.
 """
 
 from functools import partial
-from statistics import median
 
 import numpy as np
 import torch
-from common import Contest, Peer, begin, decoder, normal, progress, promise, ratio, table
+from common import (
+    Contest,
+    Peer,
+    begin,
+    decoder,
+    normal,
+    pace,
+    progress,
+    promise,
+    ratio,
+    spread,
+    table,
+)
 from scipy.integrate import solve_ivp
 
 from geomlib.riemann import Curve, PullbackMetric
@@ -119,19 +130,8 @@ def on_the_decoder(rounds: int) -> None:
     }
     rows = []
     for name, error in errors.items():
-        each = [seconds / len(error) for seconds in times[name]]
-        ours_each = [seconds / PAIRS for seconds in times[ours(64)]]
-        rows.append(
-            [
-                *(
-                    name,
-                    str(len(error)),
-                    f"{1e3 * median(each):.3g}",
-                    f"{ratio(each, ours_each):.3g}",
-                ),
-                *(f"{error.median():.0e}", f"{error.max():.0e}", str(wrong.get(name, ""))),
-            ]
-        )
+        cost = pace(times[name], len(error), times[ours(64)], PAIRS)
+        rows.append([name, str(len(error)), *cost, *spread(error), str(wrong.get(name, ""))])
     header = ["on the decoder", "pairs", "ms a pair", "×", "excess, median", "largest"]
     title = f"Medians of {rounds} rounds; × is time over that of geomlib with 64 segments."
     table(title, [*header, f"wrong at × {SHARP:g}"], rows)
@@ -202,8 +202,8 @@ def on_surfaces(rounds: int) -> None:
         for entry, nodes in found.answers.items():
             error = (Curve(nodes, metric).arc_length() / length - 1).abs()
             largest[name] = error.max().item()  # of the last: the most segments
-            each = f"{1e3 * median(times[entry]) / PAIRS:.3g}"
-            rows.append([f"{name}: {entry}", each, f"{error.median():.0e}", f"{error.max():.0e}"])
+            each, _ = pace(times[entry], PAIRS, times[entry], PAIRS)
+            rows.append([f"{name}: {entry}", each, *spread(error)])
     header = ["on surfaces", "ms a pair", "error of the length, median", "largest"]
     table(
         "Surfaces whose geodesics are known: 100 pairs on the unit sphere, in colatitude and "

@@ -51,6 +51,19 @@ def ratio(times: list[float], reference: list[float]) -> float:
     return median(a / b for a, b in zip(times, reference, strict=False))
 
 
+def pace(
+    times: list[float], count: int, reference: list[float], reference_count: int
+) -> tuple[str, str]:
+    """Two cells: milliseconds for one of `count` items, and the ratio to one of the reference's."""
+    share = reference_count / count
+    return f"{1e3 * median(times) / count:.3g}", f"{share * ratio(times, reference):.3g}"
+
+
+def spread(error: Tensor) -> tuple[str, str]:
+    """Two cells: the median error and the largest."""
+    return f"{error.median():.0e}", f"{error.max():.0e}"
+
+
 def fresh(function: Callable, *arguments: object) -> list[float]:
     """The numbers that `function` prints last in a process of its own, on one thread."""
     module = Path(inspect.getfile(function)).stem

@@ -12,7 +12,19 @@ from statistics import median
 import numpy as np
 import plain
 import torch
-from common import Contest, Peer, begin, decoder, normal, progress, promise, ratio, table
+from common import (
+    Contest,
+    Peer,
+    begin,
+    decoder,
+    normal,
+    pace,
+    progress,
+    promise,
+    ratio,
+    spread,
+    table,
+)
 from scipy.integrate import solve_ivp
 
 from geomlib.riemann import PullbackMetric
@@ -80,12 +92,8 @@ def main() -> None:
     for name, end in found.answers.items():
         error = (end - truth[: len(end)]).norm(dim=-1)
         largest[name] = error.max().item()
-        each = [seconds / len(end) for seconds in times[name]]
-        ours_each = [seconds / POINTS for seconds in times[OURS]]
-        rows.append(
-            [name, str(len(end)), f"{1e3 * median(each):.3g}", f"{ratio(each, ours_each):.3g}"]
-            + [f"{error.median():.0e}", f"{error.max():.0e}"]
-        )
+        cost = pace(times[name], len(end), times[OURS], POINTS)
+        rows.append([name, str(len(end)), *cost, *spread(error)])
     header = ["exponential map", "points", "ms a point", "×", "error, median", "largest"]
     title = f"Medians of {rounds} rounds; × is time over that of geomlib at tolerance 1e-8."
     table(title, header, rows)

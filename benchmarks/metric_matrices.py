@@ -1,6 +1,6 @@
-"""What does a metric matrix cost?
+r"""What does a metric matrix cost?
 
-In forward passes of the decoder, float32, and in memory. Every row computes $J(z)^\\top J(z)$ at
+In forward passes of the decoder, float32, and in memory. Every row computes $J(z)^\top J(z)$ at
 $B$ points, and all agree. *Layers* takes the decoder as the `nn.Sequential` it is, *any callable*
 hides it in a function, and *folded* works with `metric.folded()`, folded once beforehand. The floor
 is what $1 + d$ forward passes cost in one batch. Geomstats and `vmap(jacrev)` are left out where

@@ -14,11 +14,11 @@ from peer import decoder
 
 class Immersed(ImmersedSet):
     def __init__(self, network):
-        self.immersion = network
+        self.network = network
         super().__init__(dim=2)
 
     def immersion(self, point):
-        raise NotImplementedError  # taken by the network; geomstats wants it in the class
+        return self.network(point)
 
     def _define_embedding_space(self):
         return Euclidean(784)

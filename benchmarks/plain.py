@@ -14,7 +14,7 @@ def matrix(f, z):
 
 
 def christoffels(f, z):
-    r"""$\Gamma^k_{ij} = \tfrac12 G^{kl}(\partial_i G_{jl} + \partial_j G_{il} - \partial_l G_{ij})$."""
+    r"""$\tfrac12 G^{kl}(\partial_i G_{jl} + \partial_j G_{il} - \partial_l G_{ij})$ (k, i, j)."""
     slope = jacfwd(lambda p: matrix(f, p))(z)  # slope[i, j, l] = d_l G_ij
     lowered = (slope.permute(2, 0, 1) + slope.permute(0, 2, 1) - slope.permute(0, 1, 2)) / 2
     return torch.einsum("kl,ijl->kij", torch.linalg.inv(matrix(f, z)), lowered)

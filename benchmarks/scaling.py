@@ -1,112 +1,178 @@
-"""How does the cost grow?
+r"""How does the cost grow?
 
-Time for the metric matrices, the geodesics, the exponential map and the transport of a decoder,
-against the batch, the latent dimension, the number of segments and the width of the widest hidden
-layer, one at a time; the others stay at 100 points or pairs, 2 dimensions, 64 segments and 256
-units. Memory is what a fresh process uses at most, less what it used before.
+Seconds of the processor for metric matrices, geodesics, the exponential map and transport on the
+decoder, float64, as one quantity grows and the others stay at 64 points (or pairs, or curves), 2
+latent dimensions, 32 segments and a last hidden layer of 256. An exponent $p$ says that the
+cost grows as the power $p$ over the upper half of the range. Geodesics join points of a normal
+distribution; in $d$ dimensions the points are scaled by $\sqrt{2/d}$, so that they stay as far
+apart. Memory is the peak of a process of its own, beyond torch and the decoder.
 """
 
-import argparse
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
+import math
+from statistics import median
 
-from common import Contest, begin, decoder, fresh, normal, peak_megabytes, progress, promise, table
+import torch
+from common import (
+    HERE,
+    Contest,
+    begin,
+    decoder,
+    fresh,
+    normal,
+    peak_megabytes,
+    progress,
+    promise,
+    table,
+)
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from geomlib.riemann import Curve, PullbackMetric
-from geomlib.teaching import figures
+from geomlib.teaching.figures import COLOURS, MARKERS, use_style
 
-USUAL = {"batch": 100, "dimension": 2, "segments": 64, "width": 256}
-GROWTH = {
-    "batch": (10, 30, 100, 300, 1000),
-    "dimension": (2, 3, 4, 6, 8),
-    "segments": (16, 32, 64, 128, 256),
+FIGURES = HERE.parent / "book" / "benchmarks"
+OPERATIONS = ("matrix", "geodesic", "exp", "transport")
+USUAL = {"batch": 64, "dimension": 2, "segments": 32, "width": 256}
+RANGES = {
+    "batch": (1, 8, 64, 512),
+    "dimension": (2, 4, 8, 16),
+    "segments": (8, 16, 32, 64, 128),
     "width": (64, 128, 256, 512, 1024),
 }
-MEMORY = ((100, 16), (100, 64), (400, 64), (400, 256), (1600, 64))  # pairs, segments
+AXES = {
+    "batch": "points, pairs or curves at once",
+    "dimension": "latent dimensions",
+    "segments": "segments of a curve",
+    "width": "width of the last hidden layer",
+}
+NODES = ((64, 16), (256, 16), (256, 64), (1024, 64))  # pairs and segments
 
 
-def tasks(batch: int, dimension: int, segments: int, width: int) -> dict[str, Callable]:
-    network = decoder(latent=dimension, width=width)
-    metric = PullbackMetric(network)
-    a, v = normal(2, batch, dimension)
-    b = a + 0.5 * v
+def operations(batch: int, dimension: int, segments: int, width: int) -> Contest:
+    """The four operations at one size."""
+    metric = PullbackMetric(decoder(latent=dimension, width=width))
+    a, b, v = math.sqrt(2 / dimension) * normal(3, batch, dimension)
     curve = Curve.straight(a, b, metric, segments)
-    return {
-        "matrix": lambda: metric.matrix(a),
-        "geodesic": lambda: metric.geodesic(a, b, segments=segments).points,
-        "exp": lambda: metric.exp(a, 0.5 * v, tolerance=1e-6),
-        "transport": lambda: metric.transport(curve, v),
-    }
-
-
-def milliseconds(rounds: int, **size: int) -> dict[str, float]:
     contest = Contest()
-    for name, task in tasks(**size).items():
-        contest.enter(name, task, repeats=5 if name == "matrix" else 1)
-    return {name: 1e3 * min(times) for name, times in contest.run(rounds).items()}
+    contest.enter("matrix", lambda: metric.matrix(a), repeats=max(1, 64 // batch))
+    contest.enter("geodesic", lambda: metric.geodesic(a, b, segments=segments).points)
+    contest.enter("exp", lambda: metric.exp(a, v / 4, tolerance=1e-6))
+    contest.enter("transport", lambda: metric.transport(curve, v)[:, -1])
+    return contest
+
+
+def costs(quantity: str, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each operation at each size; those that do not depend on it are left out."""
+    free = {"segments": ("matrix", "exp")}.get(quantity, ())
+    found: dict[str, list[float]] = {}
+    for size in RANGES[quantity]:
+        progress(f"{quantity} {size} ...")
+        contest = operations(**{**USUAL, quantity: size})
+        for name in free:
+            del contest.measures[name]
+        for name, seconds in contest.run(rounds).items():
+            found.setdefault(name, []).append(1e3 * median(seconds))
+    return found
+
+
+def exponent(sizes, values) -> float:
+    """The slope of the least-squares line through the upper half, in logarithms."""
+    half = len(sizes) // 2
+    x = torch.tensor(sizes[half - 1 :], dtype=torch.float64).log()
+    y = torch.tensor(values[half - 1 :], dtype=torch.float64).log()
+    return (((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()).item()
+
+
+def draw(sizes, found: dict[str, list[float]], x: str, y: str) -> Figure:
+    figure, ax = plt.subplots(figsize=(6, 4))
+    top = max(values[-1] for values in found.values())
+    guide = [top * size / sizes[-1] for size in sizes]
+    ax.loglog(sizes, guide, color="grey", linestyle=":", label="in proportion")
+    for name, values in found.items():
+        look = OPERATIONS.index(name) if name in OPERATIONS else 0
+        ax.loglog(sizes, values, color=COLOURS[look], marker=MARKERS[look], label=name)
+    ax.set_xticks(sizes, labels=[f"{size:,}" for size in sizes])
+    ax.xaxis.minorticks_off()
+    ax.set(xlabel=x, ylabel=y)
+    ax.legend(loc="best", fontsize=9)
+    return figure
+
+
+def show(figure: Figure, name: str, caption: str, alt: str) -> None:
+    """Save the figure beside the page, and print what includes it."""
+    FIGURES.mkdir(exist_ok=True)
+    figure.savefig(FIGURES / f"{name}.svg", metadata={"Date": None})
+    plt.close(figure)
+    print(
+        f"\n```{{figure}} benchmarks/{name}.svg\n:name: fig-{name}\n:alt: {alt}\n\n{caption}\n```"
+    )
+
+
+def grow(quantity: str, rounds: int) -> dict[str, float]:
+    """Plot one quantity; return the exponents."""
+    sizes, found = RANGES[quantity], costs(quantity, rounds)
+    powers = {name: exponent(sizes, values) for name, values in found.items()}
+    said = ", ".join(f"{name} {power:.1f}" for name, power in powers.items())
+    show(
+        draw(sizes, found, AXES[quantity], "milliseconds of the processor"),
+        f"cost-{quantity}",
+        f"Time against the {AXES[quantity]}: nothing grows faster than the power "
+        f"{max(powers.values()):.1f} of it.",
+        f"Logarithmic plot of time against the {AXES[quantity]}. Over the upper half the cost "
+        f"grows with these powers: {said}.",
+    )
+    return powers
 
 
 def report_peak(pairs: int, segments: int) -> None:
-    """Print the megabytes that geodesics between so many pairs add."""
+    """Print megabytes with torch and the decoder, and after the geodesics."""
     metric = PullbackMetric(decoder())
     a, b = normal(2, pairs, 2)
-    metric.geodesic(a[:2], b[:2], segments=16)
+    metric.geodesic(a[:2], b[:2], segments=segments)
     before = peak_megabytes()
     metric.geodesic(a, b, segments=segments)
-    print(peak_megabytes() - before)
+    print(before, peak_megabytes())
 
 
-def draw(growth: dict[str, dict[int, dict[str, float]]], path: Path) -> None:
-    figures.use_style()
-    figure, axes = figures.plt.subplots(1, 4, figsize=(12, 3.4), sharey=True)
-    for ax, (quantity, measured) in zip(axes, growth.items(), strict=True):
-        for marker, name in zip("os^D", next(iter(measured.values())), strict=True):
-            ax.loglog(
-                list(measured), [at[name] for at in measured.values()], marker=marker, label=name
-            )
-        ax.set(xlabel=quantity)
-        ax.grid(alpha=0.3)
-    axes[0].set(ylabel="milliseconds")
-    axes[-1].legend()
-    figure.savefig(path)
+def memory() -> None:
+    """Plot the peak of geodesics against batch times segments, and promise that it is linear."""
+    sizes, beyond = [pairs * segments for pairs, segments in NODES], []
+    for pairs, segments in NODES:
+        progress(f"memory of {pairs} geodesics with {segments} segments ...")
+        before, after = fresh(report_peak, pairs, segments)
+        beyond.append(after - before)
+    show(
+        draw(sizes, {"peak": beyond}, "pairs × segments", "megabytes beyond torch and decoder"),
+        "cost-memory",
+        "Peak memory of geodesics against the number of their nodes.",
+        f"Logarithmic plot of peak memory, from {beyond[0]:.0f} to {beyond[-1]:.0f} megabytes.",
+    )
+    rows = [
+        [f"{pairs} pairs, {segments} segments", f"{pairs * segments:,}", f"{megabytes:.0f}"]
+        for (pairs, segments), megabytes in zip(NODES, beyond, strict=True)
+    ]
+    table("Peak memory of geodesics.", ["size", "nodes", "MB"], rows)
+    growth, factor = beyond[-1] / beyond[-2], sizes[-1] / sizes[-2]
+    promise(
+        f"at the upper end {factor:.0f} times as many nodes take {growth:.1f} times the memory, at "
+        f"most {1.1 * factor:.1f}",
+        growth <= 1.1 * factor,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, add_help=False)
-    parser.add_argument("--plot", type=Path, help="where to draw the figure")
-    plot = parser.parse_known_args()[0].plot
-    rounds = begin(__doc__, rounds=2)
-    growth: dict[str, dict[int, dict[str, float]]] = {}
-    for quantity, sizes in GROWTH.items():
-        progress(f"growing {quantity} ...")
-        growth[quantity] = {
-            size: milliseconds(rounds, **(USUAL | {quantity: size})) for size in sizes
-        }
-        names = list(growth[quantity][sizes[0]])
-        rows = [
-            [name, *(f"{growth[quantity][size][name]:.3g}" for size in sizes)] for name in names
-        ]
-        header = [f"milliseconds, by {quantity}", *map(str, sizes)]
-        table(f"The fastest of {rounds} rounds.", header, rows)
-    if plot:
-        draw(growth, plot)
-    progress("memory, in fresh processes ...")
-    peak = partial(fresh, report_peak)
-    megabytes = {size: peak(*size)[0] for size in MEMORY}
-    rows = [[f"{n} pairs, {s} segments", f"{mb:.0f}"] for (n, s), mb in megabytes.items()]
-    table("Geodesics of the decoder, float64.", ["memory", "MB"], rows)
-    small, large = megabytes[(400, 64)], megabytes[(1600, 64)]
-    promise(
-        f"four times the pairs take {large / small:.1f} times the memory, at most 4.5: "
-        "linear or less",
-        large <= 4.5 * small,
-    )
-    small, large = megabytes[(400, 64)], megabytes[(400, 256)]
-    promise(
-        f"four times the segments take {large / small:.1f} times the memory, at most 4.5",
-        large <= 4.5 * small,
-    )
+    rounds = begin(__doc__, rounds=3)
+    use_style()
+    powers = {quantity: grow(quantity, rounds) for quantity in RANGES}
+    rows = [
+        [name, *(f"{powers[q][name]:.2f}" if name in powers[q] else "" for q in RANGES)]
+        for name in powers["batch"]
+    ]
+    table("The exponents.", ["cost of", *(f"in {quantity}" for quantity in RANGES)], rows)
+    for quantity, limit in (("batch", 1.1), ("segments", 1.2)):
+        name, power = max(powers[quantity].items(), key=lambda item: item[1])
+        promise(f"{quantity}: the steepest is {name}, {power:.2f}, {limit}", power <= limit)
+    memory()
 
 
 if __name__ == "__main__":

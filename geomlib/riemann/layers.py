@@ -70,7 +70,10 @@ def taylor(
         u = v = z.new_zeros(0, *z.shape)
     basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
     first = basis[:, None].expand(-1, *z.shape)
-    return _flat(_through(f, Taylor(z, first, torch.zeros_like(u)), u, v))
+    start = Taylor(z, first, torch.zeros_like(u))
+    if is_plain(f, nn.Sequential) or is_plain(f, SideBySide):
+        return _flat(_through(f, start, u, v))
+    return _flat(_any(f, start, u, v, straight=True))
 
 
 def _through(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
@@ -140,26 +143,31 @@ def _elementwise(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor
     return Taylor(value, once * at.first, bent + once * at.second)
 
 
-def _any(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
+def _any(
+    f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor, straight: bool = False
+) -> Taylor:
+    """Any map; `straight` says that the second derivatives before it are zero."""
+
     def g(h: Tensor) -> Any:
         return call(f, h)
 
     def push(direction: Tensor) -> Any:
         return torch.func.jvp(g, (at.value,), (direction,))
 
-    def bend(left: Tensor, right: Tensor, straight: Tensor) -> Tensor:
+    def bend(left: Tensor, right: Tensor) -> Tensor:
         def moved(h: Tensor) -> Tensor:
             return torch.func.jvp(g, (h,), (right,))[1]
 
-        return torch.func.jvp(moved, (at.value,), (left,))[1] + push(straight)[1]
+        return torch.func.jvp(moved, (at.value,), (left,))[1]
 
     value, first = torch.func.vmap(push)(at.first)
     value = value[0]
     if not len(at.second):
-        second = first.new_zeros(0, *value.shape)
-    else:
-        pairs = _along(at.first, u), _along(at.first, v), at.second
-        second = torch.func.vmap(bend)(*pairs)
+        return Taylor(value, first, first.new_zeros(0, *value.shape))
+    left, right = _along(at.first, u), _along(at.first, v)
+    second = bend(left[0], right[0])[None] if len(u) == 1 else torch.func.vmap(bend)(left, right)
+    if not straight:
+        second = second + torch.func.vmap(push)(at.second)[1]
     return Taylor(value, first, second)
 
 

@@ -78,14 +78,14 @@ def test_hyperbolic_space(d):
 
 
 def test_clairaut_s_constant():
-    metric = PullbackMetric(known.torus)
+    metric = MatrixMetric(known.torus_matrix)
     z, v = rand(4, 2, low=-1), rand(4, 2, low=-1)
-    curve = metric.shoot(z, v, torch.linspace(0, 2, 129))
+    curve = metric.shoot(z, v, torch.linspace(0, 2, 33))
     ring = known.torus_matrix(curve.points)[..., 1, 1]
     clairaut = ring * curve.velocity()[..., 1]
-    assert_close(clairaut, clairaut[:, :1].expand_as(clairaut), rtol=0, atol=1e-5)
+    assert_close(clairaut, clairaut[:, :1].expand_as(clairaut), rtol=0, atol=1e-3)
     speed = metric.norm(curve.points, curve.velocity())
-    assert_close(speed, speed[:, :1].expand_as(speed), rtol=0, atol=1e-5)
+    assert_close(speed, speed[:, :1].expand_as(speed), rtol=0, atol=1e-3)
 
 
 def test_a_linear_decoder_shoots_straight():
@@ -240,30 +240,34 @@ def test_geodesics_of_hyperbolic_space_part_like_the_hyperbolic_sine(d):
 def test_the_antipode_is_conjugate(speed):
     equator, along = tensor(torch.pi / 2, 0.0), tensor(0.0, speed)
     two, three = MatrixMetric(known.sphere_matrix), MatrixMetric(known.sphere_3_matrix)
-    found = two.conjugate_time(equator, along, until=5.0)
-    assert abs(found - math.pi / speed) < 1e-5
+    found = two.conjugate_time(equator, along, until=4 / speed, samples=24)
+    assert abs(found - math.pi / speed) < 1e-4
     # on the 3-sphere a plane of fields vanishes at once; |w| = 1 is a great circle of unit speed
-    found = three.conjugate_time(tensor(1, 0, 0), speed * tensor(0, 1, 0), until=5.0)
-    assert abs(found - math.pi / speed) < 1e-5
-    assert two.conjugate_time(equator, along, until=3.1 / speed) == torch.inf
+    found = three.conjugate_time(
+        tensor(1, 0, 0), speed * tensor(0, 1, 0), until=4 / speed, samples=24
+    )
+    assert abs(found - math.pi / speed) < 1e-4
+    assert two.conjugate_time(equator, along, until=3.1 / speed, samples=24) == torch.inf
 
 
 def test_conjugate_points_of_the_torus():
     # K = 1/(r(R + r)) on the outer equator, R + r = 2.7: the first at π/√K
-    metric = PullbackMetric(known.torus)
+    metric = MatrixMetric(known.torus_matrix)
     start = torch.zeros(2, 2, dtype=torch.float64)
-    found = metric.conjugate_time(start, tensor(0, 1) * tensor(1, 2)[:, None], until=3.0)
+    found = metric.conjugate_time(
+        start, tensor(0, 1) * tensor(1, 2)[:, None], until=2.0, samples=32
+    )
     expected = math.pi * math.sqrt(0.7 * 2.7) / 2.7
-    assert_close(found, tensor(expected, expected / 2), rtol=1e-5, atol=0)
+    assert_close(found, tensor(expected, expected / 2), rtol=1e-3, atol=0)
     # the inner equator bends the other way
     inner = tensor(torch.pi, 0)
-    assert metric.conjugate_time(inner, tensor(0, 1), until=4.0, samples=32) == torch.inf
+    assert metric.conjugate_time(inner, tensor(0, 1), until=4.0, samples=16) == torch.inf
 
 
 def test_no_curvature_or_negative_curvature_has_no_conjugate_points():
     z, v = rand(3, 2, low=0.5), rand(3, 2, low=-0.5, high=0.5)
     for metric in (known.half_plane, PullbackMetric(known.saddle), PullbackMetric(lambda z: z)):
-        assert (metric.conjugate_time(z, v, until=4.0, samples=32) == torch.inf).all()
+        assert (metric.conjugate_time(z, v, until=4.0, samples=16) == torch.inf).all()
     one = PullbackMetric(known.decoder(latent=1))
     assert one.conjugate_time(tensor(0.3), tensor(0.5), until=2.0, samples=16) == torch.inf
 
@@ -287,7 +291,7 @@ def test_the_logarithm_of_a_great_circle():
 
 def test_initial_decides_which_logarithm():
     # round the torus' tube one way or the other
-    metric = PullbackMetric(known.torus)
+    metric = MatrixMetric(known.torus_matrix)
     a, b = tensor(-2.0, 0.0), tensor(2.0, 0.3)
     other = b - tensor(2 * torch.pi, 0)
     way = metric.log(a, b, initial=metric.geodesic(a, b))
@@ -296,7 +300,7 @@ def test_initial_decides_which_logarithm():
 
 
 GRADIENTS = {
-    "torus": PullbackMetric(known.torus),
+    "torus": MatrixMetric(known.torus_matrix),
     "sphere's matrix": MatrixMetric(known.sphere_matrix),
     "decoder": PullbackMetric(known.decoder(scale=1.5)),
     "ambient": PullbackMetric(known.decoder(outputs=3), MatrixMetric(known.sphere_3_matrix)),
@@ -305,7 +309,7 @@ GRADIENTS = {
 
 def right_gradient(f, *inputs):
     inputs = tuple(x.clone().requires_grad_(True) for x in inputs)
-    return torch.autograd.gradcheck(f, inputs, eps=1e-4, atol=2e-5, rtol=1e-4)
+    return torch.autograd.gradcheck(f, inputs, eps=1e-4, atol=2e-5, rtol=1e-4, fast_mode=True)
 
 
 @pytest.mark.parametrize("name", GRADIENTS)

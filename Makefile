@@ -55,10 +55,8 @@ outputs: $(READY)  ## run one chapter and store its outputs (CHAPTER=vae_geodesi
 	@test -n '$(CHAPTER)' || { echo 'Which chapter? make outputs CHAPTER=vae_geodesics'; exit 1; }
 	@$(BIN)/python book/outputs.py $(wildcard course/*_$(CHAPTER).ipynb)
 
-bench: $(READY) $(PEERS_READY)  ## time the library beside its peers (takes minutes)
-	@for question in metric_matrices boundary_geodesics chapter_and_import; do \
-	  echo "Running benchmarks/$$question.py"; \
-	  $(BIN)/python benchmarks/$$question.py $(ARGS) || exit 1; done
+bench: $(READY) $(PEERS_READY)  ## time the library beside its peers and write the book's page
+	@$(BIN)/python benchmarks/page.py $(ARGS)
 
 clean:  ## remove what was built, and keep the environments
 	rm -rf book/_build book/assets/vendor build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,20 +1,17 @@
-"""How long do a chapter and `import geomlib` take, and how much memory does a chapter need?
+"""How long do a chapter and `import geomlib` take?
 
-Promises: `import geomlib` under 0.3 s; each chapter under 60 s and under 2 GB on one thread.
+And how much memory does a chapter need? Each notebook runs once from top to bottom in a new kernel.
 """
 
-import argparse
-import os
-import resource
 import subprocess
 import sys
 import time
 from statistics import median
 
-from common import HERE, progress, promise, table
+from common import HERE, begin, fresh, progress, promise, table
 
 COURSE = HERE.parent / "course"
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+SECONDS, MEGABYTES = 60, 2000
 
 
 def import_seconds(rounds: int) -> float:
@@ -23,12 +20,14 @@ def import_seconds(rounds: int) -> float:
     return median(float(subprocess.check_output(run, text=True)) for _ in range(rounds))
 
 
-def run_chapter(path: str) -> None:
+def report_chapter(name: str) -> None:
     """Execute one notebook; print seconds on the clock, of processor, and peak megabytes."""
+    import resource
+
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(COURSE / name, as_version=4)
     start = time.perf_counter()
     NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(COURSE)}}
@@ -38,35 +37,20 @@ def run_chapter(path: str) -> None:
     print(wall, kernel.ru_utime + kernel.ru_stime, kernel.ru_maxrss / 1024)
 
 
-def main(rounds: int) -> None:
+def main() -> None:
+    rounds = begin(__doc__, rounds=9)
     seconds = import_seconds(rounds)
-    rows, verdicts = [["import geomlib", f"{seconds:.3f}", "", ""]], []
-    verdicts.append((f"import geomlib takes {seconds:.3f} s, under 0.3", seconds < 0.3))
+    rows, slowest, largest = [["import geomlib", f"{seconds:.3f}", "", ""]], 0.0, 0.0
     for path in sorted(COURSE.glob("*.ipynb")):
         progress(f"running {path.name} ...")
-        command = [sys.executable, __file__, "--chapter", str(path)]
-        environment = os.environ | ONE_THREAD
-        run = subprocess.run(command, capture_output=True, text=True, env=environment)
-        if run.returncode:
-            rows.append([path.stem, "", "", ""])
-            verdicts.append((f"{path.stem} runs\n{run.stderr[-800:]}", False))
-            continue
-        wall, cpu, peak = map(float, run.stdout.split()[-3:])
-        rows.append([path.stem, f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"])
-        # on a busy machine the clock also counts the others' work
-        verdicts.append((f"{path.stem} takes {cpu:.0f} s of processor, under 60", cpu < 60))
-        verdicts.append((f"{path.stem} peaks at {peak:.0f} MB, under 2000", peak < 2000))
-    table("One thread", ["what", "s (wall)", "s (cpu)", "peak MB"], rows)
-    for text, holds in verdicts:
-        promise(text, holds)
+        wall, processor, peak = fresh(report_chapter, path.name)
+        rows.append([path.stem, f"{wall:.1f}", f"{processor:.1f}", f"{peak:.0f}"])
+        slowest, largest = max(slowest, processor), max(largest, peak)
+    table("On one thread.", ["what", "s on the clock", "s of processor", "peak MB"], rows)
+    promise(f"import geomlib takes {seconds:.3f} s, under 0.3", seconds < 0.3)
+    promise(f"a chapter takes at most {slowest:.0f} s of processor, under 60", slowest < SECONDS)
+    promise(f"and at most {largest:.0f} MB, under 2000", largest < MEGABYTES)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--chapter", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.chapter:
-        run_chapter(arguments.chapter)
-    else:
-        main(arguments.rounds)
+    main()

@@ -1,63 +1,46 @@
 """Runs in benchmarks/.venv: answers `task path` lines, with arrays in and out of `path`.
 
-Usage: stochman_peer.py FOLDER, where FOLDER/weights.npz holds the decoder.
+Usage: peer.py NAME FOLDER, where peer_NAME.py holds the tasks, each a method of its class `Peer`,
+and FOLDER/weights.npz the decoder. The time is the task's own: neither start nor exchange counts.
 """
 
 import sys
 import time
 import warnings
+from importlib import import_module
 
 import numpy as np
 import torch
-from stochman import nnj
-from stochman.curves import CubicSpline
-from stochman.manifold import EmbeddedManifold
 
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
 
 
-class Decoder(EmbeddedManifold):
-    """The decoder rewritten in StochMan's layers, which carry Jacobians."""
-
-    def __init__(self, weights):
-        layers = [nnj.Linear(2, 64), nnj.Tanh(), nnj.Linear(64, 256), nnj.Tanh()]
-        self.network = nnj.Sequential(*layers, nnj.Linear(256, 784))
-        self.network.load_state_dict({name: torch.as_tensor(x) for name, x in weights.items()})
-        self.network.to(torch.as_tensor(weights["0.weight"]).dtype).requires_grad_(False)
-
-    def embed(self, points, jacobian=False):
-        flat = points.reshape(-1, points.shape[-1])
-        if jacobian:
-            return self.network(flat, jacobian=True)
-        return self.network(flat).reshape(*points.shape[:-1], -1)
+def decoder(weights):
+    """The decoder as it is, for peers that take any network."""
+    nn = torch.nn
+    layers = [nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 256), nn.Tanh(), nn.Linear(256, 784)]
+    return load(nn.Sequential(*layers), weights)
 
 
-def matrices(manifold, z):
-    return manifold.metric(z)
+def load(network, weights):
+    """A network with these weights, in their dtype, and nothing to train."""
+    network.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
+    return network.to(torch.as_tensor(weights["0.weight"]).dtype).requires_grad_(False)
 
 
-def geodesics(manifold, a, b):
-    """All pairs at once with StochMan's default spline, optimiser and stopping rule."""
-    curve = CubicSpline(a, b)
-    curve, _ = manifold.connecting_geodesic(a, b, curve)
-    with torch.no_grad():
-        return curve(torch.linspace(0, 1, 257, dtype=a.dtype))
-
-
-def main(folder):
+def main(name, folder):
     with np.load(f"{folder}/weights.npz") as weights:
-        manifold = Decoder(dict(weights))
+        peer = import_module(f"peer_{name}").Peer(dict(weights))
     for line in sys.stdin:
         task, path = line.split()
         with np.load(path) as given:
             arguments = {name: torch.as_tensor(array) for name, array in given.items()}
-        wall, cpu = time.perf_counter(), time.process_time()
-        result = {"matrices": matrices, "geodesics": geodesics}[task](manifold, **arguments)
-        seconds = [time.perf_counter() - wall, time.process_time() - cpu]
-        np.savez(path, time=seconds, result=result.numpy())
+        start = time.process_time()
+        result = getattr(peer, task)(**arguments)
+        np.savez(path, time=time.process_time() - start, result=np.asarray(result))
         print("done", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

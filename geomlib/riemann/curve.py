@@ -240,6 +240,7 @@ def as_times(times: Tensor, like: Tensor) -> Tensor:
             f"times must be a vector of at least two times, but {given} was given: "
             "write torch.linspace(0, 1, 65)"
         )
+    times = times.to(like)
     wrong = (~(times.diff() > 0)).nonzero()[:, 0].tolist()  # NaN too
     if wrong or not torch.isfinite(times).all():
         i = wrong[0] if wrong else len(times) - 2
@@ -247,7 +248,7 @@ def as_times(times: Tensor, like: Tensor) -> Tensor:
             f"times must be finite and increase from node to node, but {times[i].item():g} is "
             f"followed by {times[i + 1].item():g}: sort them, and name each time once"
         )
-    return times.to(like)
+    return times
 
 
 def _steps(points: Tensor, segments: int | None = None) -> Tensor:

@@ -24,9 +24,10 @@ def value_and_jacobian(f: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor
         return torch.func.jvp(f, (z,), (direction.expand_as(z),))
 
     basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
-    # torch 2.13 fails on out_dims=-1 where no tangent depends on the direction (f is constant)
-    value, jacobian = torch.func.vmap(push, out_dims=(None, 0))(basis)  # type: ignore[arg-type]
-    return value, jacobian.movedim(0, -1)
+    # torch 2.13 fails on out_dims=-1 where no tangent depends on the direction (f is constant), and
+    # on out_dims=None inside another vmap
+    value, jacobian = torch.func.vmap(push)(basis)
+    return value[0], jacobian.movedim(0, -1)
 
 
 def root(x: Tensor) -> Tensor:

@@ -12,8 +12,10 @@ Source: do Carmo, *Riemannian Geometry* (1992), chapter 3, section 2, and chapte
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["conjugate_time", "exponential", "jacobi_field", "logarithm", "shoot"]
 
 MOST_STEPS = 2_000  # between two times; near the edge of a chart steps shrink without end
+PATIENCE = 4_000  # evaluations, about 300 steps, in which a tenth of the way must be made
+FEWEST_SAMPLES = 16
 CONJUGATE = 1e-4  # a derivative of exp that shrinks some direction so much is called singular
 SPEED_DRIFT = 1e-3  # of a geodesic's constant speed, beyond which the result is not to be trusted
 
@@ -74,8 +78,12 @@ def conjugate_time(
 ) -> Tensor:
     """See `Metric.conjugate_time`."""
     z, v = _start(metric, z, v)
-    if not until > 0:
+    if not 0 < until < math.inf:
         raise ValueError(f"until={until}, but conjugate points are looked for at times > 0")
+    if not isinstance(samples, Integral) or samples < FEWEST_SAMPLES:
+        raise ValueError(
+            f"samples={samples}, but a zero is only seen among at least {FEWEST_SAMPLES} times"
+        )
     times = torch.linspace(0, until, samples + 1).to(z)
     flat_z, flat_v = z.detach().reshape(-1, z.shape[-1]), v.detach().reshape(-1, z.shape[-1])
     basis = torch.eye(z.shape[-1]).to(z)[:, None].expand(-1, *flat_z.shape)
@@ -95,7 +103,7 @@ def logarithm(
     a, b = broadcast(a=a, b=b)
     start, goal = a.reshape(-1, a.shape[-1]), b.reshape(-1, a.shape[-1])
     first = geodesic.velocity()[..., 0, :].detach().reshape(start.shape)
-    resolved = geodesic.converged.reshape(-1) & (start != goal).any(-1)
+    resolved = geodesic.converged.reshape(-1)
     velocity = first.clone()
     which = resolved.nonzero()[:, 0]
     if len(which):
@@ -130,7 +138,7 @@ def _aim(
     double = start.dtype == torch.float64
     times = torch.tensor([0.0, 1.0]).to(start)
     basis = torch.eye(start.shape[-1]).to(start)[:, None].expand(-1, *start.shape)
-    scale = (goal - start).norm(dim=-1)
+    scale = (goal - start).norm(dim=-1).clamp_min(torch.finfo(start.dtype).tiny)
     best = torch.full_like(scale, torch.inf)
     kept = velocity.clone()
     slope = torch.eye(start.shape[-1]).to(start).expand(len(start), -1, -1)
@@ -180,8 +188,8 @@ def _flow(
         def vary(one: Tensor, two: Tensor) -> Any:
             return torch.func.jvp(acceleration, (position, velocity), (one, two))
 
-        value, spread = torch.func.vmap(vary, out_dims=(None, 0))(field, change)  # type: ignore[arg-type]
-        return velocity, value, change, spread
+        value, spread = torch.func.vmap(vary)(field, change)
+        return velocity, value[0], change, spread
 
     state = (z, v, torch.zeros_like(w), w)
     path, velocity, fields, _ = _integrate(motion, state, times, tolerance)
@@ -201,9 +209,17 @@ def _integrate(
         raise ValueError(f"tolerance={tolerance}, but it must lie between 0 and 1, e.g. 1e-8")
     tolerance = max(tolerance, 50 * torch.finfo(z.dtype).eps)
     last: dict[str, Tensor] = {}
+    calls, since = 0, times[0]
 
     def slope(t: Tensor, now: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        nonlocal calls, since
         last["time"], last["point"] = t, now[0]
+        calls += 1
+        if calls % PATIENCE == 0:
+            next_time = times[times > since][:1]
+            if (t - since < (next_time - since) / 10).any():
+                raise ValueError(f"{calls} evaluations so far, and next to no progress")
+            since = t
         return motion(*now)
 
     def worst(parts: tuple[Tensor, ...]) -> Tensor:

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from geomlib.riemann.twice import call
+
 __all__ = ["SideBySide", "Taylor", "is_plain", "linearise", "taylor"]
 
 Pull = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -68,7 +70,10 @@ def taylor(
         u = v = z.new_zeros(0, *z.shape)
     basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
     first = basis[:, None].expand(-1, *z.shape)
-    return _flat(_through(f, Taylor(z, first, torch.zeros_like(u)), u, v))
+    start = Taylor(z, first, torch.zeros_like(u))
+    if is_plain(f, nn.Sequential) or is_plain(f, SideBySide):
+        return _flat(_through(f, start, u, v))
+    return _flat(_any(f, start, u, v, straight=True))
 
 
 def _through(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
@@ -126,7 +131,7 @@ def _tanh(at: Taylor, u: Tensor, v: Tensor) -> Taylor:
 
 def _elementwise(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
     def slope(h: Tensor) -> Any:
-        return torch.func.jvp(f, (h,), (torch.ones_like(h),))
+        return torch.func.jvp(lambda x: call(f, x), (h,), (torch.ones_like(h),))
 
     if not len(at.second):
         value, once = slope(at.value)
@@ -138,22 +143,31 @@ def _elementwise(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor
     return Taylor(value, once * at.first, bent + once * at.second)
 
 
-def _any(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
+def _any(
+    f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor, straight: bool = False
+) -> Taylor:
+    """Any map; `straight` says that the second derivatives before it are zero."""
+
+    def g(h: Tensor) -> Any:
+        return call(f, h)
+
     def push(direction: Tensor) -> Any:
-        return torch.func.jvp(f, (at.value,), (direction,))
+        return torch.func.jvp(g, (at.value,), (direction,))
 
-    def bend(left: Tensor, right: Tensor, straight: Tensor) -> Tensor:
+    def bend(left: Tensor, right: Tensor) -> Tensor:
         def moved(h: Tensor) -> Tensor:
-            return torch.func.jvp(f, (h,), (right,))[1]
+            return torch.func.jvp(g, (h,), (right,))[1]
 
-        return torch.func.jvp(moved, (at.value,), (left,))[1] + push(straight)[1]
+        return torch.func.jvp(moved, (at.value,), (left,))[1]
 
-    value, first = torch.func.vmap(push, out_dims=(None, 0))(at.first)  # type: ignore[arg-type]
+    value, first = torch.func.vmap(push)(at.first)
+    value = value[0]
     if not len(at.second):
-        second = first.new_zeros(0, *value.shape)
-    else:
-        pairs = _along(at.first, u), _along(at.first, v), at.second
-        second = torch.func.vmap(bend)(*pairs)
+        return Taylor(value, first, first.new_zeros(0, *value.shape))
+    left, right = _along(at.first, u), _along(at.first, v)
+    second = bend(left[0], right[0])[None] if len(u) == 1 else torch.func.vmap(bend)(left, right)
+    if not straight:
+        second = second + torch.func.vmap(push)(at.second)[1]
     return Taylor(value, first, second)
 
 
@@ -256,7 +270,7 @@ def _record_any(
 
     def pull(weights: Tensor) -> tuple[Tensor, Tensor]:
         def back(h: Tensor) -> Tensor:
-            return torch.func.grad(lambda x: (f(x) * weights).sum())(h)
+            return torch.func.grad(lambda x: (call(f, x) * weights).sum())(h)
 
         def along(direction: Tensor) -> Any:
             return torch.func.jvp(back, (value,), (direction,))

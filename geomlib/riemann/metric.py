@@ -15,6 +15,7 @@ from geomlib.riemann import initial_value, transport
 from geomlib.riemann.boundary import EnergyModel, solve_boundary
 from geomlib.riemann.curve import Curve, Geodesic
 from geomlib.riemann.derivatives import root, value_and_jacobian
+from geomlib.riemann.twice import call
 from geomlib.riemann.validation import as_points, inside_transform, together
 
 if TYPE_CHECKING:
@@ -87,12 +88,21 @@ class Metric(ABC):
         shape, flat = together(z=z, u=u, v=v)
         z, u, v = flat
         matrix, slope = value_and_jacobian(self.matrix, z)  # slope[..., i, j, l] = d_l G_ij
+        _check_symmetric(matrix)
         lowered = (
             torch.einsum("...jli,...i,...j->...l", slope, u, v)
             + torch.einsum("...ilj,...i,...j->...l", slope, u, v)
             - torch.einsum("...ijl,...i,...j->...l", slope, u, v)
         ) / 2
         return raise_index(matrix, lowered[..., None])[..., 0].reshape(*shape, z.shape[-1])
+
+    def connection_matrix(
+        self, z: Float[Tensor, "*batch d"], u: Float[Tensor, "*batch d"]
+    ) -> Float[Tensor, "*batch d d"]:
+        r"""The matrix of $v \mapsto \Gamma(u, v)$: its columns are $\Gamma(u, e_j)$."""
+        basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+        columns = torch.func.vmap(lambda e: self.connection(z, u, e.expand_as(z)))(basis)
+        return columns.movedim(0, -1)
 
     def christoffels(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d d d"]:
         r"""$\Gamma^k_{ij}$, indexed `[k, i, j]`: `connection` of all pairs of basis vectors.
@@ -103,13 +113,8 @@ class Metric(ABC):
         """
         self.check_smooth(as_points(z).reshape(-1, z.shape[-1]))
         basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
-
-        def symbol(u: Tensor, v: Tensor) -> Tensor:
-            return self.connection(z, u.expand_as(z), v.expand_as(z))
-
-        rows = torch.func.vmap(symbol, in_dims=(None, 0))
-        gamma = torch.func.vmap(rows, in_dims=(0, None))(basis, basis)  # (i, j, *batch, k)
-        return gamma.movedim((0, 1), (-2, -1))
+        along = [self.connection_matrix(z, e.expand_as(z)) for e in basis]  # [k, j] for each i
+        return torch.stack(along, dim=-2)
 
     def riemann(
         self,
@@ -499,17 +504,13 @@ class MatrixMetric(Metric):
         self.G = G
 
     def matrix(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d d"]:
-        matrix = self.G(as_points(z))
+        matrix = call(self.G, as_points(z))
         if matrix.shape != (*z.shape, z.shape[-1]):
             raise ValueError(
                 f"G(z) has shape {tuple(matrix.shape)}, but for z of shape {tuple(z.shape)} "
                 f"it must have shape {(*z.shape, z.shape[-1])}: write G for batches, with z[..., i]"
             )
-        if not inside_transform(matrix) and not _is_symmetric(matrix):
-            raise ValueError(
-                "G(z) is not symmetric, but an inner product is: check the entries, or use "
-                "(G + G.mT) / 2 if they differ by rounding alone"
-            )
+        _check_symmetric(matrix)
         if matrix.dtype != z.dtype:
             raise ValueError(
                 f"G(z) is {matrix.dtype} but z is {z.dtype}: build G in the dtype of z, "
@@ -521,7 +522,8 @@ class MatrixMetric(Metric):
 def raise_index(matrix: Tensor, covectors: Tensor) -> Tensor:
     r"""$G^{-1}\omega$ for the columns of `covectors`, `(..., d, p)`."""
     try:
-        return torch.linalg.solve(matrix, covectors)
+        # not solve: torch 2.13 differentiates that wrongly a second time (pytorch issue 198017)
+        return torch.linalg.inv(matrix) @ covectors
     except torch.linalg.LinAlgError as error:
         raise ValueError(
             "G is singular at one of the points, so no Christoffel symbols are defined there: use "
@@ -543,7 +545,13 @@ def squared_area(matrix: Tensor, u: Tensor, v: Tensor) -> Tensor:
     return area
 
 
-def _is_symmetric(matrix: Tensor) -> bool:
+def _check_symmetric(matrix: Tensor) -> None:
+    if inside_transform(matrix):
+        return
     scale = matrix.abs().amax((-2, -1), keepdim=True)
     apart = (matrix - matrix.mT).abs() > 1e-4 * scale  # False for NaN, which other checks name
-    return not bool(apart.any())
+    if apart.any():
+        raise ValueError(
+            "G(z) is not symmetric, but an inner product is: check the entries, or use "
+            "(G + G.mT) / 2 if they differ by rounding alone"
+        )

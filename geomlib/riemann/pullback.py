@@ -15,6 +15,7 @@ from geomlib.riemann.boundary import EnergyModel
 from geomlib.riemann.derivatives import value_and_jacobian
 from geomlib.riemann.layers import SideBySide, Taylor, is_plain, linearise, taylor
 from geomlib.riemann.metric import Metric, raise_index
+from geomlib.riemann.twice import call
 from geomlib.riemann.validation import as_points, inside_transform, together
 
 __all__ = ["ExpectedMetric", "PullbackMetric"]
@@ -142,6 +143,19 @@ class PullbackMetric(Metric):
             *shape, z.shape[-1]
         )
 
+    def connection_matrix(
+        self, z: Float[Tensor, "*batch d"], u: Float[Tensor, "*batch d"]
+    ) -> Float[Tensor, "*batch d d"]:
+        r"""The matrix of $v \mapsto \Gamma(u, v)$, from one look at $f$ to second order."""
+        shape, flat = together(z=z, u=u)
+        self._ready(flat[0])
+        parts = []
+        for at, along in zip(*(tensor.split(self.chunk_size) for tensor in flat), strict=True):
+            basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+            pairs = [(along, e.expand_as(at)) for e in basis]
+            parts.append(self._second(at, *pairs).tangential)
+        return torch.cat(parts).reshape(*shape, z.shape[-1], z.shape[-1])
+
     def riemann(
         self,
         z: Float[Tensor, "*batch d"],
@@ -176,7 +190,9 @@ class PullbackMetric(Metric):
         return PullbackMetric(isometric_core(self.f), chunk_size=self.chunk_size)
 
     def check_smooth(self, z: Float[Tensor, "batch d"]) -> None:
-        """Raise a `ValueError` for a piecewise linear map (ReLU)."""
+        """Raise a `ValueError` for a piecewise linear map (ReLU), here or in the ambient metric."""
+        if self.ambient is not None:
+            self.ambient.check_smooth(self._decode(z))
         modules = self.f.modules() if isinstance(self.f, nn.Module) else ()
         names = [
             type(module).__name__ for module in modules if isinstance(module, PIECEWISE_LINEAR)
@@ -214,11 +230,12 @@ class PullbackMetric(Metric):
             return self._taylor(z).first
         last = layers[-1]
         at = PullbackMetric(layers[:-1])._taylor(z)
-        if at.value.shape[-1] != last.in_features:
-            self._decode(z)  # says what is wrong with f
+        if at.value.shape[-1] != last.in_features:  # it works on rows, or something is wrong
+            return self._taylor(z).first
         pushed = at.first @ last.weight.mT
         total = pushed[:, :1].sum() + (0 if last.bias is None else last.bias.sum())
-        self._check_finite(self._decode(z) if not torch.isfinite(total) else total)
+        if not inside_transform(total) and not torch.isfinite(total):
+            self._check_finite(self._decode(z))
         return pushed
 
     def _inner(self, z: Tensor, *vectors: Tensor) -> Tensor:
@@ -257,6 +274,8 @@ class PullbackMetric(Metric):
     def _taylor(self, z: Tensor, u: Tensor | None = None, v: Tensor | None = None) -> Taylor:
         try:
             at = taylor(self._layers_or_call(), z, u, v)
+        except NotImplementedError as error:
+            raise _no_forward_mode(error) from error
         except (RuntimeError, IndexError):
             self._decode(z)  # says what is wrong with f
             raise
@@ -284,17 +303,21 @@ class PullbackMetric(Metric):
                     "use z.to(parameter.dtype), or network.double() for geometry in float64"
                 )
             if any(
-                module.training and isinstance(module, (_BatchNorm, _DropoutNd))
+                (module.training and isinstance(module, (_BatchNorm, _DropoutNd)))
+                or (isinstance(module, _BatchNorm) and module.running_mean is None)
                 for module in self.f.modules()
             ):
                 raise ValueError(
                     "the network is in training mode, where dropout or batch normalisation make "
-                    "its output random or dependent on the batch: call .eval() first"
+                    "its output random or dependent on the batch: call .eval() first, and let "
+                    "batch normalisation keep running statistics (track_running_stats)"
                 )
 
     def _decode(self, z: Tensor) -> Tensor:
         try:
-            value = self.f(z)
+            value = call(self.f, z)
+        except NotImplementedError as error:
+            raise _no_forward_mode(error) from error
         except (RuntimeError, IndexError) as error:
             raise ValueError(
                 f"f fails at points of shape {tuple(z.shape)}: {error}. "
@@ -319,6 +342,15 @@ class PullbackMetric(Metric):
                 f"f returned NaN or infinity at {int(bad.sum())} of {len(bad)} points: check "
                 "its weights, and that the points lie where f is defined"
             )
+
+
+def _no_forward_mode(error: NotImplementedError) -> ValueError:
+    return ValueError(
+        f"PyTorch cannot differentiate f in forward mode: {error}. Write that operation in "
+        "elementary ones. Attention can be differentiated after "
+        "torch.backends.mha.set_fastpath_enabled(False), inside "
+        "torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)"
+    )
 
 
 class _SecondOrder(NamedTuple):
@@ -369,14 +401,17 @@ def isometric_core(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     >>> isometric_core(net)(torch.zeros(1, 2)).shape
     torch.Size([1, 3])
     """
-    if isinstance(f, SideBySide):
+    if isinstance(f, SideBySide) and is_plain(f, SideBySide):
         return SideBySide(isometric_core(f.first), isometric_core(f.second))
-    if type(f) is not nn.Sequential or len(f) == 0 or type(f[-1]) is not nn.Linear:
+    if not is_plain(f, nn.Sequential):
         return f
-    linear = f[-1]
+    layers: Any = f
+    if len(layers) == 0 or not is_plain(layers[-1], nn.Linear):
+        return f
+    linear = layers[-1]
     if linear.out_features <= linear.in_features:
         return f
     core = nn.Linear(linear.in_features, linear.in_features, bias=False, device="meta")
     del core.weight  # R takes its place, and keeps its dependence on W
     core.weight = torch.linalg.qr(linear.weight).R
-    return nn.Sequential(*list(f)[:-1], core)
+    return nn.Sequential(*layers[:-1], core)

@@ -147,8 +147,11 @@ def _bounds(metric: Metric, corner: Tensor, side: Tensor, inside: Inside | None)
             "the volume element is zero on the whole box, or not finite in it: there is no "
             "uniform distribution to draw from"
         )
-    if inside is not None and not inside(corner + side / 2).any():
-        raise ValueError("inside(z) holds at the middle of no cell: enlarge it, or take more cells")
+    if not _density(metric, corner + side / 2, inside).any():
+        raise ValueError(
+            "inside(z) holds at the middle of no cell where there is volume: enlarge it, or take "
+            "more cells"
+        )
     return bound
 
 

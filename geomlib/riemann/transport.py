@@ -66,12 +66,7 @@ def _rotations(metric: Metric, curve: Curve) -> Tensor:
 def _spin(metric: Metric, curve: Curve, t: Tensor) -> Tensor:
     r"""The skew matrix $\Omega(t)$, `(*batch, T, d, d)`."""
     z, velocity = curve(t), curve.velocity(t)
-    basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
-
-    def along(e: Tensor) -> Tensor:
-        return metric.connection(z, velocity, e.expand_as(z))
-
-    gamma = torch.func.vmap(along)(basis).movedim(0, -1)  # columns Γ(γ', e_j)
+    gamma = metric.connection_matrix(z, velocity)
     frame = torch.linalg.cholesky(metric.matrix(z)).mT
     moved = -torch.linalg.solve_triangular(frame, frame @ gamma, upper=True, left=False)
     below = moved.tril(-1)

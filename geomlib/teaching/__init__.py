@@ -2,11 +2,22 @@
 
 from geomlib.teaching import figures
 from geomlib.teaching.checks import check
-from geomlib.teaching.widgets import ChartsExplorer, GermExplorer, LatentExplorer, TangentPusher
+from geomlib.teaching.widgets import (
+    ChartsExplorer,
+    EnergyExplorer,
+    GeodesicShooter,
+    GermExplorer,
+    HolonomySlider,
+    LatentExplorer,
+    TangentPusher,
+)
 
 __all__ = [
     "ChartsExplorer",
+    "EnergyExplorer",
+    "GeodesicShooter",
     "GermExplorer",
+    "HolonomySlider",
     "LatentExplorer",
     "TangentPusher",
     "check",

@@ -108,3 +108,29 @@ def pairs(count: int, spread: float = 1.5, seed: int = 1, latent: int = 2) -> tu
     generator = torch.Generator().manual_seed(seed)
     both = spread * torch.randn(2, count, latent, generator=generator, dtype=torch.float64)
     return both[0], both[1]
+
+
+def sphere_3(w: Tensor) -> Tensor:
+    """The unit sphere in four dimensions, without its north pole, by stereographic coordinates."""
+    return stereographic(w)
+
+
+def sphere_3_matrix(w: Tensor) -> Tensor:
+    return torch.eye(3).to(w) * (4 / (1 + (w**2).sum(-1)) ** 2)[..., None, None]
+
+
+def half_space_matrix(z: Tensor) -> Tensor:
+    """Hyperbolic space of any dimension: the last coordinate is the height."""
+    return torch.eye(z.shape[-1]).to(z) / z[..., -1, None, None] ** 2
+
+
+half_space = MatrixMetric(half_space_matrix)
+
+
+def half_space_distance(p: Tensor, q: Tensor) -> Tensor:
+    return torch.acosh(1 + ((p - q) ** 2).sum(-1) / (2 * p[..., -1] * q[..., -1]))
+
+
+def push(f, z: Tensor, v: Tensor) -> Tensor:
+    r"""$J_f(z)\,v$."""
+    return torch.func.jvp(f, (z,), (v,))[1]

@@ -302,3 +302,226 @@ def test_one_bad_pair_does_not_spoil_the_others():
         curve.arc_length()[1], sphere.distance(start[1], end[1]), rtol=1e-9, atol=0
     )
     assert easy.converged.all()
+
+
+SPHERE = MatrixMetric(known.sphere_matrix)
+UNIT = torch.tensor([0.0, 1.0], dtype=DOUBLE)
+CALLS = {  # each takes points and vectors
+    "exp": lambda metric, z, v: metric.exp(z, v),
+    "shoot": lambda metric, z, v: metric.shoot(z, v, UNIT),
+    "jacobi_field": lambda metric, z, v: metric.jacobi_field(z, z, v, UNIT),
+    "conjugate_time": lambda metric, z, v: metric.conjugate_time(z, v, until=1.0),
+    "connection": lambda metric, z, v: metric.connection(z, v, v),
+    "curvature": lambda metric, z, v: metric.curvature(z, v, v.flip(-1)),
+    "transport": lambda metric, z, v: metric.transport(
+        Curve.straight(z, z + 1, metric, segments=4), v
+    ),
+}
+
+
+@pytest.fixture(params=CALLS, ids=str)
+def call(request):
+    return CALLS[request.param]
+
+
+@pytest.mark.parametrize("metric", [METRIC, known.half_plane, SPHERE], ids=["f", "G", "sphere"])
+@pytest.mark.parametrize(
+    ("v", "error", "message"),
+    [
+        (torch.ones(5, 3).double(), ValueError, "2 coordinates but [vuw] has 3"),
+        (torch.ones(5, 2), ValueError, r"float64 but [vuw] is torch.float32"),
+        (torch.ones(4, 2).double(), ValueError, r"\(4, 2\)"),
+        (torch.ones(5, 2).long(), ValueError, "int64"),
+        (torch.full((5, 2), torch.nan).double(), ValueError, "NaN"),
+        (torch.full((5, 2), torch.inf).double(), ValueError, "infinite"),
+        (np.ones((5, 2)), (TypeError, ValueError), "ndarray"),
+    ],
+    ids=["dimension", "dtype", "batch", "integers", "NaN", "infinity", "array"],
+)
+def test_vectors_that_are_none(call, metric, v, error, message):
+    if isinstance(v, np.ndarray) and call is CALLS["curvature"]:
+        pytest.skip("flips its vector")
+    with pytest.raises(error, match=message):
+        call(metric, torch.ones(5, 2, dtype=DOUBLE), v)
+
+
+SMOOTH_ONLY = [name for name in CALLS if name != "connection"]
+
+
+@pytest.mark.parametrize("name", SMOOTH_ONLY)
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.Hardtanh])
+def test_second_derivatives_need_a_smooth_activation(name, activation):
+    metric = PullbackMetric(known.decoder(activation=activation))
+    z, v = torch.randn(2, 3, 2, dtype=DOUBLE)
+    with pytest.raises(ValueError, match=r"network contains \w+.*use a smooth activation"):
+        CALLS[name](metric, z, v)
+
+
+@pytest.mark.parametrize("name", ["exp", "jacobi_field", "conjugate_time", "transport"])
+def test_where_g_loses_rank_nothing_starts(name):
+    pole, flat = (
+        torch.zeros(2, dtype=DOUBLE),
+        PullbackMetric(lambda z: torch.cat([z[:, :1]] * 2, 1)),
+    )
+    for metric in (SPHERE, PullbackMetric(known.sphere), flat):
+        with pytest.raises(ValueError, match=r"less than full rank at .* of .* points"):
+            CALLS[name](metric, pole, torch.ones(2, dtype=DOUBLE))
+    with pytest.raises(ValueError, match="outside the metric's domain"):
+        CALLS[name](known.half_plane, pole, torch.ones(2, dtype=DOUBLE))
+
+
+def test_an_empty_batch():
+    empty, curve = torch.zeros(0, 2, dtype=DOUBLE), torch.zeros(0, 5, 2, dtype=DOUBLE)
+    for metric in (METRIC, known.half_plane):
+        assert metric.connection(empty, empty, empty).shape == (0, 2)
+        assert metric.curvature(empty, empty, empty).shape == (0,)
+        assert metric.gaussian_curvature(empty).shape == (0,)
+        assert metric.christoffels(empty).shape == (0, 2, 2, 2)
+        assert metric.norm(empty, empty).shape == (0,)
+        assert metric.transport(Curve(curve, metric), empty).shape == (0, 5, 2)
+        assert Curve(curve, metric).arc_length().shape == (0,)
+        assert Curve(curve, metric).by_arc_length().points.shape == (0, 5, 2)
+        for name in ("exp", "shoot", "jacobi_field", "conjugate_time"):
+            with pytest.raises(ValueError, match=r"no point to start from.*\(0, 2\)"):
+                CALLS[name](metric, empty, empty)
+        with pytest.raises(ValueError, match="no pairs to connect"):
+            metric.log(empty, empty)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        (torch.tensor([1.0, 0.0]), "1 is followed by 0"),
+        (torch.tensor([0.0, 0.0]), "name each time once"),
+        (torch.tensor([0.0, torch.nan]), "must be finite and increase"),
+        (torch.tensor([0.0, torch.inf]), "must be finite"),
+        (torch.tensor([0.0]), r"at least two times, but shape \(1,\)"),
+        (torch.tensor(1.0), r"vector of at least two times"),
+        ([0.0, 1.0], r"write torch.linspace"),
+        (1.0, r"write torch.linspace"),
+    ],
+)
+def test_times_that_do_not_increase(times, message):
+    z = torch.ones(2, dtype=DOUBLE)
+    for call in (lambda: SPHERE.shoot(z, z, times), lambda: SPHERE.jacobi_field(z, z, z, times)):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1e-6, 1.0, torch.nan])
+def test_a_tolerance_lies_between_zero_and_one(tolerance):
+    with pytest.raises(ValueError, match="must lie between 0 and 1"):
+        SPHERE.exp(POINT + 1, POINT + 1, tolerance=tolerance)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"until": until} for until in (0.0, -1.0, torch.nan, torch.inf)]
+    + [{"until": 1.0, "samples": samples} for samples in (-1, 0, 3, 20.0)],
+    ids=str,
+)
+def test_where_no_conjugate_point_can_be_looked_for(options):
+    with pytest.raises(ValueError, match=list(options)[-1]):
+        SPHERE.conjugate_time(POINT + 1, POINT + 1, **options)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e200])
+@pytest.mark.parametrize(
+    "metric",
+    [METRIC, SPHERE, known.half_plane],
+    ids=["decoder", "sphere", "half-plane"],
+)
+def test_shooting_absurdly_far_ends_soon(metric, far, monkeypatch):
+    calls, original = [], type(metric).connection
+
+    def counted(self, z, u, v):
+        calls.append(1)
+        return original(self, z, u, v)
+
+    monkeypatch.setattr(type(metric), "connection", counted)
+    z, v = torch.tensor([[1.0, 1.0], [0.3, 0.7]], dtype=DOUBLE)
+    with pytest.raises(RuntimeError, match=r"cannot go on.*Shoot less far"):
+        metric.exp(z, far * v)
+    assert len(calls) <= 8000
+
+
+def test_a_narrow_pass_by_a_pole_is_no_dead_end():
+    # steps shrink by a millionth and grow again
+    z, v = torch.tensor([[1.0, 0.0], [-2.0, 1e-6]], dtype=DOUBLE)
+    end = SPHERE.exp(z, v)
+    assert abs(end[0] - 1) < 1e-4 and abs(end[1] - torch.pi) < 1e-4
+
+
+def test_shooting_out_of_the_chart():
+    disc = MatrixMetric(  # flat, but only inside the unit circle is the root real
+        lambda z: torch.eye(2).to(z) * (1 - z.square().sum(-1)).sqrt()[..., None, None]
+    )
+    z, v = torch.tensor([[0.0, 0.0], [1.0, 0.5]], dtype=DOUBLE)
+    assert torch.isfinite(disc.exp(z, 0.5 * v)).all()
+    with pytest.raises(RuntimeError, match=r"2 geodesics at once.*leaves the domain of the chart"):
+        disc.exp(z, torch.stack([0.1 * v, 5 * v]))
+    root = PullbackMetric(lambda z: torch.cat([z, (1 - z.square().sum(-1, True)).sqrt()], -1))
+    assert torch.isfinite(root.exp(z, v)).all()
+    with pytest.raises(RuntimeError, match="leaves the domain of the chart"):
+        root.exp(z, 5 * v)
+
+
+def test_a_loose_tolerance_is_admitted():
+    # through a dip the integrator does not see, the speed changes
+    z, v = torch.tensor([[1.2, 0.0], [-0.4, 3.0]], dtype=DOUBLE)
+    with pytest.warns(RuntimeWarning, match="a geodesic has constant speed"):
+        SPHERE.exp(z, 2 * v, tolerance=0.3)
+
+
+def test_antipodes_have_no_one_logarithm():
+    equator = torch.tensor([torch.pi / 2, 0.0], dtype=DOUBLE)
+    for angle in (torch.pi, torch.pi - 1e-6, torch.pi + 1e-6):
+        goal = torch.tensor([torch.pi / 2, angle], dtype=DOUBLE)
+        with pytest.warns(RuntimeWarning, match=r"did not converge|not certain"):
+            SPHERE.log(equator, goal)
+    # past the conjugate point, and one honest pair beside it
+    goals = torch.tensor([[torch.pi / 2, 3.5], [torch.pi / 2, 1.0]], dtype=DOUBLE)
+    with pytest.warns(RuntimeWarning, match="1 of 2 geodesics"):
+        both = SPHERE.log(equator, goals)
+    torch.testing.assert_close(both[1], torch.tensor([0.0, 1.0], dtype=DOUBLE))
+
+
+def test_a_logarithm_in_a_region_that_cannot_be_reached():
+    inside = torch.tensor([0.0, 1.0], dtype=DOUBLE)
+    with pytest.warns(RuntimeWarning, match="did not converge"):
+        known.half_plane.log(inside, torch.tensor([1.0, -1.0], dtype=DOUBLE))
+    with pytest.raises(ValueError, match="outside"):
+        known.half_plane.log(inside, torch.tensor([1.0, 0.0], dtype=DOUBLE))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_broken_decoder_shoots_nowhere(call, value):
+    metric = PullbackMetric(broken_decoder(value))
+    z, v = torch.randn(2, 3, 2, dtype=DOUBLE)
+    with pytest.raises(ValueError, match=r"f returned NaN or infinity at \d+ of \d+ points"):
+        call(metric, z, v)
+
+
+def test_batch_normalisation_that_always_mixes_the_batch():
+    layers = nn.Linear(2, 32), nn.BatchNorm1d(32, track_running_stats=False), nn.Linear(32, 9)
+    metric = PullbackMetric(nn.Sequential(*layers).double().eval())
+    with pytest.raises(ValueError, match="track_running_stats"):
+        metric.matrix(torch.randn(5, 2, dtype=DOUBLE))
+
+
+def test_a_curve_of_another_dimension_carries_nothing():
+    curve = Curve(torch.rand(5, 3, dtype=DOUBLE), METRIC)
+    with pytest.raises(ValueError, match=r"curve.points has 3 coordinates but v has 2"):
+        METRIC.transport(curve, POINT)
+    with pytest.raises(ValueError, match="f fails at points"):
+        METRIC.transport(curve, torch.zeros(3, dtype=DOUBLE))
+    with pytest.raises(ValueError, match=r"one vector for each curve"):
+        METRIC.transport(
+            Curve(torch.rand(4, 5, 2, dtype=DOUBLE), METRIC), torch.zeros(3, 2).double()
+        )
+
+
+def test_a_curve_through_points_without_rank_carries_nothing():
+    nodes = torch.tensor([[-0.5, 0.0], [0.0, 0.0], [0.5, 0.0]], dtype=DOUBLE)
+    with pytest.raises(ValueError, match=r"less than full rank at 1 of 3 points"):
+        SPHERE.transport(Curve(nodes, SPHERE), POINT + 1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from geomlib.riemann import ExpectedMetric, MatrixMetric, PullbackMetric
+from geomlib.riemann import Curve, ExpectedMetric, MatrixMetric, PullbackMetric, latent_graph
 
 WEIGHT = torch.tensor([[1.0, 2.0], [0.5, -1.0], [3.0, 0.0]]).double()
 
@@ -222,3 +222,163 @@ def test_the_matrix_is_differentiable_in_points_and_weights():
         shift = torch.randn_like(z)
         ahead, behind = (metric.matrix(z + s * step * shift).square().sum() for s in (1, -1))
         assert_close((slope_z * shift).sum(), (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-8)
+
+
+def test_distance_matrix():
+    metric = PullbackMetric(known.stereographic)
+    points = torch.rand(30, 2, dtype=torch.float64)  # 435 pairs: two batches
+    matrix = metric.distance_matrix(points, segments=16)
+    x = known.stereographic(points)
+    exact = torch.acos((x @ x.T).clamp(-1, 1)).fill_diagonal_(0)
+    assert_close(matrix, exact, rtol=1e-4, atol=1e-9)
+    assert (matrix == matrix.T).all() and (matrix.diagonal() == 0).all()
+    i, j = 7, 19
+    assert_close(matrix[i, j], metric.distance(points[i], points[j], segments=16))
+
+
+def test_distance_matrix_from_a_graph_respects_a_gap():
+    # round the hole of a ring: the straight start would cross it
+    metric = MatrixMetric(
+        lambda z: torch.eye(2).to(z) * (1 + 300 * torch.exp(-4 * z.square().sum(-1)))[..., None,
+                                                                                      None]
+    )  # fmt: skip
+    t = torch.arange(40, dtype=torch.float64) * 2 * torch.pi / 40
+    ring = 1.5 * torch.stack([t.cos(), t.sin()], -1)
+    graph = latent_graph(metric, ring, k=2)
+    some = ring[[0, 5, 18]]
+    guided = metric.distance_matrix(some, segments=32, graph=graph)
+    straight = Curve.straight(some[0], some[2], metric).arc_length()
+    assert guided[0, 2] < 0.6 * straight
+    one = metric.distance(some[0], some[2], segments=32,
+                          initial=graph.shortest_path(some[0], some[2], segments=32))  # fmt: skip
+    assert_close(guided[0, 2], one, rtol=1e-6, atol=0)
+
+
+def test_distance_matrix_is_differentiable():
+    points = torch.rand(4, 2, dtype=torch.float64).requires_grad_(True)
+    metric = PullbackMetric(known.paraboloid)
+    (slope,) = torch.autograd.grad(metric.distance_matrix(points).sum(), points)
+    shift, step = torch.randn(4, 2, dtype=torch.float64), 1e-4
+    with torch.no_grad():
+        ahead, behind = (metric.distance_matrix(points + s * step * shift).sum() for s in (1, -1))
+    assert_close((slope * shift).sum(), (ahead - behind) / (2 * step), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (0, 2), (3, 1, 2)], ids=str)
+def test_a_distance_matrix_needs_two_points(shape):
+    with pytest.raises(ValueError, match=r"must be \(n, d\) with n >= 2"):
+        PullbackMetric(known.torus).distance_matrix(torch.rand(shape))
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_no_more_points_than_the_chunk_size_go_through_f(size):
+    network, sizes = known.decoder(), []
+
+    def counted(z):
+        sizes.append(len(z))
+        return network(z)
+
+    metric, free = PullbackMetric(counted, chunk_size=size), PullbackMetric(network)
+    z, u, v = torch.randn(3, 25, 2, dtype=torch.float64)
+    for name in ("connection", "curvature", "inner"):
+        together = getattr(free, name)(z, u, v)
+        assert_close(getattr(metric, name)(z, u, v), together, rtol=1e-9, atol=1e-10)
+    assert_close(metric.matrix(z), free.matrix(z))
+    assert_close(metric.christoffels(z), free.christoffels(z), rtol=1e-9, atol=1e-10)
+    assert max(sizes) <= max(size, 3) or size > 25  # three probes look for ReLU
+    assert metric.folded().chunk_size == size
+
+
+@pytest.mark.parametrize("size", [0, -5])
+def test_a_chunk_holds_a_point(size):
+    with pytest.raises(ValueError, match=f"chunk_size={size}"):
+        PullbackMetric(known.torus, chunk_size=size)
+
+
+def fold_decoders():
+    plain = known.decoder(outputs=60)
+    deep = nn.Sequential(*known.decoder(1, outputs=30), nn.SiLU(), nn.Linear(30, 70)).double()
+    rows = nn.Sequential(
+        nn.Linear(2, 12), nn.Tanh(), nn.Unflatten(1, (3, 4)), nn.Linear(4, 9)
+    ).double()
+    return {"plain": plain, "deep": deep, "rows": rows}
+
+
+@pytest.mark.parametrize("name", fold_decoders())
+def test_folding_changes_no_value_and_no_gradient(name):
+    network = fold_decoders()[name].requires_grad_(True)
+    metric = PullbackMetric(network)
+    folded = metric.folded()
+    assert folded.f is not network
+    z, u, v = torch.randn(3, 4, 2, dtype=torch.float64)
+    weights = torch.randn(4, 2, 2, dtype=torch.float64)
+    for quantity in (
+        lambda m: (m.matrix(z) * weights).sum(),
+        lambda m: m.inner(z, u, v).sum(),
+        lambda m: (m.connection(z, u, v) * u).sum(),
+        lambda m: m.gaussian_curvature(z).sum(),
+        lambda m: m.squared_chords(z).sum(),
+    ):
+        full, short = quantity(metric), quantity(folded)
+        assert_close(short, full, rtol=1e-8, atol=1e-10)
+        parameters = [p for n, p in network.named_parameters() if not n.endswith("bias")]
+        slopes = (torch.autograd.grad(q, parameters, retain_graph=True) for q in (short, full))
+        assert_close(*slopes, rtol=1e-6, atol=1e-9)
+
+
+def test_folding_again_sees_new_weights():
+    network = known.decoder(outputs=60)
+    metric, z = PullbackMetric(network), torch.randn(3, 2, dtype=torch.float64)
+    old = metric.folded()
+    network[4].weight *= 2
+    assert_close(metric.folded().matrix(z), metric.matrix(z))
+    assert_close(old.matrix(z), metric.matrix(z) / 4)  # a snapshot
+
+
+def test_a_hooked_layer_is_not_folded():
+    network = known.decoder(outputs=60)
+    network[4].register_forward_hook(lambda module, inputs, output: output.sin())
+    metric, z = PullbackMetric(network), torch.randn(3, 2, dtype=torch.float64)
+    assert_close(metric.folded().matrix(z), metric.matrix(z))
+    assert_close(metric.matrix(z), finite_difference_matrix(network, z), rtol=1e-6, atol=1e-8)
+
+
+def test_a_matrix_must_be_symmetric_up_to_rounding():
+    lopsided = torch.tensor([[1.0, 0.5], [0.4, 1.0]]).double()
+    z = torch.rand(5, 2, dtype=torch.float64)
+    metric = MatrixMetric(lambda z: lopsided.expand(*z.shape, 2))
+    for call in (
+        metric.matrix, metric.volume, metric.gaussian_curvature, metric.christoffels,
+        lambda z: metric.connection(z, z, z),
+        lambda z: metric.norm(z, z), lambda z: metric.geodesic(z, z + 1),
+        lambda z: metric.exp(z, z), lambda z: metric.log(z, z + 1),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"G\(z\) is not symmetric.*\(G \+ G.mT\) / 2"):
+            call(z)
+    rounded = torch.tensor([[1.0, 0.5 + 1e-9], [0.5, 1.0]]).double()
+    assert MatrixMetric(lambda z: rounded.expand(*z.shape, 2)).volume(z).shape == (5,)
+    tiny = 1e-12 * lopsided  # the scale does not matter
+    with pytest.raises(ValueError, match="not symmetric"):
+        MatrixMetric(lambda z: tiny.expand(*z.shape, 2)).matrix(z)
+
+
+@pytest.mark.parametrize("signs", [(1.0, -1.0), (-1.0, -2.0)], ids=str)
+def test_an_indefinite_matrix_is_no_metric(signs):
+    metric = MatrixMetric(lambda z: torch.diag(torch.tensor(signs)).to(z).expand(*z.shape, 2))
+    z = torch.rand(5, 2, dtype=torch.float64)
+    down = torch.tensor([0.0, 1.0]).double()
+    for call in (
+        lambda: metric.norm(z, down),
+        lambda: metric.geodesic(z, z + 1),
+        lambda: metric.log(z, z + 1),
+        lambda: metric.exp(z, z),
+        lambda: metric.shoot(z, z, torch.tensor([0.0, 1.0])),
+        lambda: metric.jacobi_field(z, z, z, torch.tensor([0.0, 1.0])),
+        lambda: metric.conjugate_time(z, z, until=1.0),
+        lambda: metric.transport(Curve.straight(z, z + 1, metric), z),
+    ):
+        with pytest.raises(ValueError, match=r"negative eigenvalue.*must be positive definite"):
+            call()
+    if signs[0] > 0:  # det G < 0
+        with pytest.raises(ValueError, match="negative eigenvalue"):
+            metric.volume(z)

@@ -1,0 +1,119 @@
+"""Functions that PyTorch cannot differentiate twice, put right while a map is called.
+
+In forward mode over forward mode, `layer_norm`, `instance_norm`, `solve`, `det` and `slogdet` drop
+a term and say nothing (pytorch/pytorch issues 196700 and 198017, torch 2.13); `glu`, and without
+gradients `silu` and `mish`, have no second derivative at all. Written out in elementary operations
+they are right, so that is how a decoder's own calls of them run here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from geomlib.riemann.validation import inside_transform
+
+__all__ = ["call"]
+
+
+def call(f: Callable[[Tensor], Any], z: Tensor) -> Any:
+    """`f(z)`, with right second derivatives inside `torch.func.jvp`.
+
+    `f` gets a copy: it may begin with an operation in place, like `nn.SiLU(inplace=True)`.
+
+    >>> def slope(t):
+    ...     return torch.func.jvp(lambda s: call(torch.linalg.det, s * torch.eye(2)), (t,), (t,))[1]
+    >>> torch.func.jvp(slope, (torch.ones(()),), (torch.ones(()),))[1]  # (2t²)′ at t = 1
+    tensor(4.)
+    """
+    copy = z.clone()
+    if not inside_transform(z):
+        return f(copy)
+    with _WrittenOut():
+        return f(copy)
+
+
+class _WrittenOut(TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return WRITTEN_OUT.get(func, func)(*args, **(kwargs or {}))
+
+
+def _layer_norm(x: Tensor, normalized_shape, weight=None, bias=None, eps: float = 1e-5) -> Tensor:
+    return _affine(_standard(x, tuple(range(-len(normalized_shape), 0)), eps), weight, bias)
+
+
+def _instance_norm(
+    x: Tensor,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    if not use_input_stats:  # fixed numbers: an affine map
+        return F.instance_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    each = (slice(None), *[None] * (x.ndim - 2))  # one weight a channel
+    weight, bias = (None if p is None else p[each] for p in (weight, bias))
+    return _affine(_standard(x, tuple(range(2, x.ndim)), eps), weight, bias)
+
+
+def _silu(x: Tensor, inplace: bool = False) -> Tensor:
+    return x * x.sigmoid()
+
+
+def _mish(x: Tensor, inplace: bool = False) -> Tensor:
+    return x * F.softplus(x).tanh()
+
+
+def _glu(x: Tensor, dim: int = -1) -> Tensor:
+    value, gate = x.chunk(2, dim)
+    return value * gate.sigmoid()
+
+
+def _standard(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
+    centred = x - x.mean(dims, keepdim=True)
+    return centred * (centred.square().mean(dims, keepdim=True) + eps).rsqrt()
+
+
+def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    x = x if weight is None else x * weight
+    return x if bias is None else x + bias
+
+
+def _solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    inverse = torch.linalg.inv(A)
+    if B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]):  # as torch tells vectors
+        return (inverse @ B[..., None])[..., 0]
+    return inverse @ B if left else B @ inverse
+
+
+def _det(A: Tensor) -> Tensor:
+    permutation, _, upper = torch.linalg.lu(A)
+    return torch.linalg.det(permutation) * upper.diagonal(dim1=-2, dim2=-1).prod(-1)
+
+
+def _slogdet(A: Tensor) -> tuple[Tensor, Tensor]:
+    determinant = _det(A)
+    return determinant.sign(), determinant.abs().log()
+
+
+WRITTEN_OUT = {
+    F.layer_norm: _layer_norm,
+    torch.layer_norm: _layer_norm,
+    F.instance_norm: _instance_norm,
+    F.silu: _silu,
+    F.mish: _mish,
+    F.glu: _glu,
+    torch.linalg.solve: _solve,
+    torch.linalg.det: _det,
+    torch.det: _det,
+    torch.Tensor.det: _det,
+    torch.linalg.slogdet: _slogdet,
+}

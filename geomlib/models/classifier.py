@@ -81,4 +81,6 @@ class Classifier(nn.Module):
     def accuracy(self, x: Float[Tensor, "count n"], labels: Int[Tensor, " count"]) -> float:
         """The share of samples whose largest logit is that of their label."""
         check_data(x, self.data_dim, self)
+        if labels.shape != (len(x),):
+            raise ValueError(f"{len(x)} samples need as many labels, not {tuple(labels.shape)}")
         return (self(x).argmax(-1) == labels).float().mean().item()

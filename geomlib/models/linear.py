@@ -16,8 +16,8 @@ from torch import distributions as dist
 
 from geomlib.models.autoencoder import Autoencoder
 from geomlib.models.training import fit, seeded
-from geomlib.models.vae import VAE, _divergence
-from geomlib.models.validation import check_data, check_sizes
+from geomlib.models.vae import VAE, divergence_from_prior
+from geomlib.models.validation import check_data, check_sizes, check_width
 
 __all__ = ["LinearAutoencoder", "LinearVAE"]
 
@@ -53,14 +53,14 @@ class LinearAutoencoder(Autoencoder):
 
     def __init__(self, data_dim: int, latent_dim: int = 2, seed: int = 0):
         _check_dimensions(data_dim, latent_dim)
-        nn.Module.__init__(self)
+        nn.Module.__init__(self)  # not the perceptrons of its parent
         self.data_dim = data_dim
         self.encoder, self.decoder = _projection(data_dim, latent_dim, seed)
 
     def fit(self, x: Float[Tensor, "count n"], **options: Any) -> list[float]:
         """Train by L-BFGS on all rows at once; options as in `geomlib.models.fit`."""
         check_data(x, self.data_dim, self)
-        return _quasi_newton(self, x, options)
+        return _quasi_newton(self, self.encoder, self.decoder, x, options)
 
 
 class LinearVAE(VAE):
@@ -111,6 +111,7 @@ class LinearVAE(VAE):
         self, x: Float[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch d"], Float[Tensor, "*batch d"]]:
         r"""Mean and standard deviation of $q(z \mid x)$; the mean is the *code* of x."""
+        check_width(x, self.data_dim)
         code = self.encoder(x)
         return code, self.log_spread.exp().expand_as(code)
 
@@ -131,7 +132,7 @@ class LinearVAE(VAE):
         code, spread = self.encode(x)
         error = (x - self.mean(code)).square().sum(-1).mean()
         error = error + (self.mean.weight * self.log_spread.exp()).square().sum()
-        return self._nats(error) + _divergence(code, spread)
+        return self._nats(error) + divergence_from_prior(code, spread)
 
     def _nats(self, squared_error: Tensor) -> Tensor:
         constant = self.data_dim * (self.log_std + log(2 * pi) / 2)
@@ -152,7 +153,7 @@ class LinearVAE(VAE):
                 f"the data span {rank} dimensions and the model has {latent_dim}: no noise is left "
                 "and the likelihood is unbounded. Take more samples or fewer latent dimensions"
             )
-        return _quasi_newton(self, x, options)
+        return _quasi_newton(self, self.encoder, self.mean, x, options)
 
 
 def _check_dimensions(data_dim: int, latent_dim: int) -> None:
@@ -179,20 +180,36 @@ def _projection(data_dim: int, latent_dim: int, seed: int) -> tuple[nn.Linear, n
     return encoder, decoder
 
 
-def _quasi_newton(model: nn.Module, x: Tensor, options: dict[str, Any]) -> list[float]:
-    """One epoch is 20 steps of L-BFGS."""
-    dtype = x.dtype
-    optimiser = partial(
-        torch.optim.LBFGS, max_iter=20, history_size=50, line_search_fn="strong_wolfe"
+def _quasi_newton(
+    model: nn.Module, encoder: nn.Module, decoder: nn.Module, x: Tensor, options: dict[str, Any]
+) -> list[float]:
+    """Fit by L-BFGS in double precision, 20 steps an epoch.
+
+    The maps are fitted to x less its mean, and then moved to where x is: around 0 the loss is
+    better conditioned, which saves nine of ten steps.
+    """
+    dtype, x = x.dtype, x.double()
+    centre = x.mean(0)
+    lbfgs = partial(
+        torch.optim.LBFGS,
+        max_iter=20,
+        history_size=50,
+        tolerance_change=1e-12,
+        line_search_fn="strong_wolfe",
     )
-    options = {"epochs": 20, "learning_rate": 1.0, **options}
+    fixed = {"optimiser": lbfgs, "batch_size": len(x)}
+    options = {"epochs": 30, "learning_rate": 1.0, **options, **fixed}
     model.double()
+    _move(encoder, decoder, -centre)
     try:
-        return fit(
-            model.parameters(),
-            model.loss,  # type: ignore[arg-type]
-            x.double(),
-            **{**options, "batch_size": len(x), "optimiser": optimiser},
-        )
+        return fit(model.parameters(), model.loss, x - centre, **options)  # type: ignore[arg-type]
     finally:
+        _move(encoder, decoder, centre)
         model.to(dtype)
+
+
+@torch.no_grad()
+def _move(encoder: Any, decoder: Any, by: Tensor) -> None:
+    """Move the image of the decoder; the encoder then says of x + by what it said of x."""
+    decoder.bias += by
+    encoder.bias -= encoder.weight @ by

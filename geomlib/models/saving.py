@@ -53,12 +53,19 @@ def load(model: Model, path: str | PathLike) -> Model:
         raise ValueError(f"{path} is not a file of weights that save() wrote: {error}") from error
     if not isinstance(state, dict):
         raise ValueError(f"{path} holds a {type(state).__name__}, not the weights of a model")
+    trial = copy.deepcopy(model)  # so that a file that does not fit changes nothing
     try:
-        copy.deepcopy(model).load_state_dict(state)  # changes nothing if it does not fit
-    except (RuntimeError, KeyError, AttributeError) as error:
+        trial.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"the weights in {path} do not fit this {type(model).__name__}: build it with the "
             f"sizes of the one that was saved. {error}"
         ) from error
+    for name, weight in trial.state_dict().items():
+        if weight.dtype != state[name].dtype:
+            raise ValueError(
+                f"{name} in {path} is {state[name].dtype} but the model's is {weight.dtype}: "
+                f"use model.to({state[name].dtype}) first"
+            )
     model.load_state_dict(state)
     return model

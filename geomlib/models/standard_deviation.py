@@ -74,6 +74,11 @@ class RBFStandardDeviation(nn.Module):
         precision: Float[Tensor, " n"],
     ) -> "RBFStandardDeviation":
         """Centres at the k-means of `codes`, with `precision` as the first guess near them."""
+        distinct = len(codes.unique(dim=0))
+        if centres > distinct:
+            raise ValueError(
+                f"{centres} centres need as many different codes, but there are {distinct}"
+            )
         clusters = KMeans(centres, n_init=1, random_state=0).fit(codes.double().cpu().numpy())
         centre = torch.as_tensor(clusters.cluster_centers_).to(codes)
         cluster = torch.as_tensor(clusters.labels_, dtype=torch.long, device=codes.device)

@@ -107,7 +107,10 @@ def play(
     if len(data) == 0:
         raise ValueError("there is nothing to fit: data has no rows")
     if epochs < 0 or batch_size < 1:
-        raise ValueError(f"epochs={epochs} and batch_size={batch_size}, but neither may be less")
+        raise ValueError(
+            f"epochs must be at least 0 and batch_size at least 1, but epochs={epochs} and "
+            f"batch_size={batch_size}"
+        )
     optimisers = {
         name: player.optimiser(list(player.parameters), lr=learning_rate)
         for name, player in players.items()

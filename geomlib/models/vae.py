@@ -21,7 +21,13 @@ from torch.nn import functional as F
 from geomlib.models.perceptron import perceptron
 from geomlib.models.standard_deviation import ConstantStandardDeviation, RBFStandardDeviation
 from geomlib.models.training import fit, seeded
-from geomlib.models.validation import check_data, check_sizes, check_width
+from geomlib.models.validation import (
+    check_counted,
+    check_data,
+    check_rows,
+    check_sizes,
+    check_width,
+)
 
 __all__ = ["BernoulliVAE", "CategoricalVAE", "GaussianVAE", "RBFStandardDeviation"]
 
@@ -52,7 +58,7 @@ class VAE(nn.Module, ABC):
         $\mathbb{E}_q[-\log p(x \mid z)] + \mathrm{KL}(q(z \mid x) \,\|\, N(0, I))$."""
         code, spread = self.encode(x)
         z = code + spread * torch.randn_like(spread)
-        return self.negative_log_likelihood(x, z) + _divergence(code, spread)
+        return self.negative_log_likelihood(x, z) + divergence_from_prior(code, spread)
 
     @abstractmethod
     def negative_log_likelihood(
@@ -66,7 +72,9 @@ class VAE(nn.Module, ABC):
         return fit(self.parameters(), self.loss, x, **options)
 
 
-def _divergence(mean: Tensor, std: Tensor) -> Tensor:
+def divergence_from_prior(
+    mean: Float[Tensor, "batch d"], std: Float[Tensor, "batch d"]
+) -> Float[Tensor, ""]:
     r"""$\mathrm{KL}(N(m, \operatorname{diag} s^2) \,\|\, N(0, I)) = \sum_i
     \tfrac12(m_i^2 + s_i^2 - 1) - \log s_i$, the mean over the batch."""
     return ((mean**2 + std**2 - 1) / 2 - std.log()).sum(-1).mean()
@@ -147,7 +155,8 @@ class GaussianVAE(VAE):
             ValueError: if there are more centres than data.
         """
         check_data(x, self.data_dim, self)
-        if not 1 <= centres <= len(x):
+        check_sizes(centres=centres)
+        if centres > len(x):
             raise ValueError(f"{centres} centres need at least as many samples, but x has {len(x)}")
         with torch.no_grad():
             codes = self.encode(x)[0]
@@ -299,10 +308,9 @@ class CategoricalVAE(VAE):
         Raises:
             ValueError: if a symbol is no whole number in `range(categories)`.
         """
-        check_width(x, self.data_dim)
-        if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
-            raise ValueError(f"x is {x.dtype}, but symbols are counted: use x.long()")
-        if len(x) and (x.min() < 0 or x.max() >= self.categories):
+        check_rows(x, self.data_dim)
+        check_counted(x, "x")
+        if x.min() < 0 or x.max() >= self.categories:
             raise ValueError(
                 f"x reaches from {int(x.min())} to {int(x.max())}, but the model was built for "
                 f"the symbols 0, ..., {self.categories - 1}"

@@ -3,7 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["check_data", "check_labels", "check_sizes", "check_width"]
+__all__ = [
+    "check_counted",
+    "check_data",
+    "check_labels",
+    "check_rows",
+    "check_sizes",
+    "check_width",
+]
 
 
 def check_sizes(**sizes: int) -> None:
@@ -23,8 +30,8 @@ def check_width(x: Tensor, width: int, name: str = "x") -> None:
         )
 
 
-def check_data(x: Tensor, width: int, model: nn.Module, name: str = "x") -> None:
-    """Raise unless `x` is `(count, width)` with at least one row, of the model's dtype, finite."""
+def check_rows(x: Tensor, width: int, name: str = "x") -> None:
+    """Raise unless `x` is a tensor `(count, width)` with at least one row."""
     if not isinstance(x, Tensor):
         raise TypeError(
             f"{name} must be a torch tensor, but a {type(x).__name__} was given: "
@@ -35,6 +42,11 @@ def check_data(x: Tensor, width: int, model: nn.Module, name: str = "x") -> None
         raise ValueError(f"{name} has shape {tuple(x.shape)}, but (count, {width}) is needed")
     if len(x) == 0:
         raise ValueError(f"there is nothing to fit: {name} has no rows")
+
+
+def check_data(x: Tensor, width: int, model: nn.Module, name: str = "x") -> None:
+    """Raise unless `x` is `(count, width)` with at least one row, of the model's dtype, finite."""
+    check_rows(x, width, name)
     weight = next(model.parameters())
     if x.dtype != weight.dtype:
         raise ValueError(
@@ -51,6 +63,14 @@ def check_data(x: Tensor, width: int, model: nn.Module, name: str = "x") -> None
         )
 
 
+def check_counted(x: Tensor, name: str) -> None:
+    """Raise unless `x` has an integer dtype."""
+    if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
+        raise ValueError(
+            f"{name} must be whole numbers, but the dtype is {x.dtype}: use {name}.long()"
+        )
+
+
 def check_labels(labels: Tensor, count: int, classes: int) -> None:
     """Raise unless there are `count` whole numbers in `range(classes)`, not all the same."""
     if labels.shape != (count,):
@@ -58,8 +78,7 @@ def check_labels(labels: Tensor, count: int, classes: int) -> None:
             f"labels have shape {tuple(labels.shape)}, but there is one for each of the {count} "
             f"samples: ({count},)"
         )
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise ValueError(f"labels are {labels.dtype}, but classes are counted: use labels.long()")
+    check_counted(labels, "labels")
     outside = (labels < 0) | (labels >= classes)
     if outside.any():
         raise ValueError(

@@ -86,15 +86,9 @@ class FisherRaoMetric(Metric):
             return metric.squared_chords(points)
 
     def energy_model(self, points: Tensor) -> EnergyModel:
-        # where the Hessian is singular a Newton step is NaN: such a curve has the energy NaN, which
-        # the solver takes for no improvement
-        lost = ~torch.isfinite(points).all(-1).all(-1)
-        points = torch.where(lost[:, None, None], 0.0, points)
         metric = self._metric(points)
         with _unchecked():
-            model = metric.energy_model(points)
-        model.energy[lost] = torch.nan
-        return model
+            return metric.energy_model(points)
 
     def check_smooth(self, z: Tensor) -> None:
         if isinstance(self.decoder, nn.Module):

@@ -85,12 +85,12 @@ class PullbackMetric(Metric):
 
         $\|f(z_i) - f(z_{i-1})\|^2$ in a Euclidean target.
         """
-        value = self._decode(self._flat(points))
-        self._check_finite(value)
-        value = value.unflatten(0, points.shape[:-1])
-        if self.ambient is not None:
-            return self.ambient.squared_chords(value)
-        return (value[..., 1:, :] - value[..., :-1, :]).square().sum(-1)
+        self._ready(as_points(points, "points"))
+        flat = points.reshape(-1, *points.shape[-2:])
+        parts = [
+            self._chords(part) for part in flat.split(max(1, self.chunk_size // flat.shape[1]))
+        ]
+        return torch.cat(parts).reshape(*points.shape[:-2], points.shape[-2] - 1)
 
     def energy_model(self, points: Float[Tensor, "P N+1 d"]) -> EnergyModel:
         r"""For chords $x_{i+1} - x_i$, $x_i = f(z_i)$, and $w_i = 2x_i - x_{i-1} - x_{i+1}$:
@@ -222,6 +222,14 @@ class PullbackMetric(Metric):
         value, first, _ = self._taylor(z)
         jacobian = first.movedim(0, -1)
         return jacobian.mT @ self.ambient.lower(value, jacobian)
+
+    def _chords(self, points: Tensor) -> Tensor:
+        value = self._decode(points.flatten(0, 1))
+        self._check_finite(value)
+        value = value.unflatten(0, points.shape[:2])
+        if self.ambient is not None:
+            return self.ambient.squared_chords(value)
+        return (value[:, 1:] - value[:, :-1]).square().sum(-1)
 
     def _tangents(self, z: Tensor) -> Tensor:
         r"""$\partial_i f$, `(d, B, n)`; of a linear last layer, the tangents alone."""

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.testing import assert_close
 
 from geomlib.data import load_small_digits, ring
-from geomlib.models import GaussianVAE, RBFStandardDeviation, fit
+from geomlib.models import GaussianVAE, RBFStandardDeviation
 from geomlib.riemann import ExpectedMetric, PullbackMetric
 
 QUIET = {"progress": False}
@@ -158,47 +157,7 @@ def test_more_centres_than_data():
     vae = GaussianVAE(6, hidden=4)
     with pytest.raises(ValueError, match="11 centres need at least as many samples, but x has 10"):
         vae.fit_standard_deviation(torch.rand(10, 6), centres=11, **QUIET)
-
-
-def test_nan_in_training_stops_it(digits):
-    vae = GaussianVAE(64, hidden=8)
-    spoilt = digits[:64].clone()
-    spoilt[7, 3] = torch.nan
-    with pytest.raises(RuntimeError, match=r"loss became nan in epoch 1.*look for NaN in the data"):
-        vae.fit(spoilt, epochs=2, **QUIET)
-
-
-def test_a_learning_rate_that_is_too_large():
-    w = nn.Parameter(torch.ones(()))
-    with pytest.raises(RuntimeError, match=r"smaller learning rate than 1e\+30"):
-        fit([w], lambda x: (w**4).exp(), torch.zeros(4), learning_rate=1e30, **QUIET)
-
-
-def test_nothing_to_fit():
-    with pytest.raises(ValueError, match="data has no rows"):
-        fit([nn.Parameter(torch.ones(()))], torch.sum, torch.zeros(0, 3), **QUIET)
-
-
-def test_fit_finds_a_minimum_and_reports_mean_losses():
-    data = torch.randn(100, 3)
-    centre = nn.Parameter(torch.zeros(3))
-    untouched = nn.Parameter(torch.ones(3))
-    history = fit(
-        [centre],
-        lambda x: ((x - centre * untouched) ** 2).sum(1).mean(),
-        data,
-        epochs=150,
-        learning_rate=0.05,
-        batch_size=30,  # 100 is no multiple of it: the last batch weighs less
-        **QUIET,
-    )
-    assert_close(centre.detach(), data.mean(0), rtol=0, atol=0.2)
-    assert (untouched == 1).all()
-    assert abs(history[-1] / data.var(0, correction=0).sum() - 1) < 0.05
-
-
-@pytest.mark.parametrize("progress", [True, False])
-def test_the_progress_bar_can_be_hidden(progress, capsys):
-    w = nn.Parameter(torch.ones(()))
-    fit([w], lambda x: w**2, torch.zeros(4), epochs=2, progress=progress, description="descent")
-    assert ("descent" in capsys.readouterr().err) == progress
+    with pytest.raises(ValueError, match="centres = 0, but it must be at least 1"):
+        vae.fit_standard_deviation(torch.rand(10, 6), centres=0, **QUIET)
+    with pytest.raises(ValueError, match="3 centres need as many different codes, but there are 2"):
+        vae.fit_standard_deviation(torch.eye(6)[:2].repeat(5, 1), centres=3, **QUIET)

@@ -170,8 +170,8 @@ def _projection(data_dim: int, latent_dim: int, seed: int) -> tuple[nn.Linear, n
 
     From independent random matrices the optimiser would need many more steps.
     """
-    encoder, decoder = nn.Linear(data_dim, latent_dim), nn.Linear(latent_dim, data_dim)
     with seeded(seed), torch.no_grad():
+        encoder, decoder = nn.Linear(data_dim, latent_dim), nn.Linear(latent_dim, data_dim)
         frame = torch.linalg.qr(torch.randn(data_dim, latent_dim)).Q
         decoder.weight.copy_(frame)
         encoder.weight.copy_(frame.T)
@@ -198,7 +198,7 @@ def _quasi_newton(
         line_search_fn="strong_wolfe",
     )
     fixed = {"optimiser": lbfgs, "batch_size": len(x)}
-    options = {"epochs": 30, "learning_rate": 1.0, **options, **fixed}
+    options = {"epochs": 60, "learning_rate": 1.0, **options, **fixed}
     model.double()
     _move(encoder, decoder, -centre)
     try:

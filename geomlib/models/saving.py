@@ -3,7 +3,6 @@
 import copy
 from os import PathLike
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TypeVar
 
 import torch
@@ -49,7 +48,9 @@ def load(model: Model, path: str | PathLike) -> Model:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # torch's reader raises errors of many kinds on other files
         raise ValueError(f"{path} is not a file of weights that save() wrote: {error}") from error
     if not isinstance(state, dict):
         raise ValueError(f"{path} holds a {type(state).__name__}, not the weights of a model")

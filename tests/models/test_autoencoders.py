@@ -166,7 +166,9 @@ def test_the_closed_form_of_the_bound_is_its_mean_over_samples(digits):
     prior = normal(torch.zeros(()), torch.ones(()))
     divergence = torch.distributions.kl_divergence(normal(code, spread), prior).sum(-1).mean()
     assert_close(vae.loss(x), sampled + divergence, rtol=1e-3, atol=0)
-    assert_close(vae.negative_log_likelihood(x, code), -vae.distribution(code).log_prob(x).sum(1).mean())
+    assert_close(
+        vae.negative_log_likelihood(x, code), -vae.distribution(code).log_prob(x).sum(1).mean()
+    )
 
 
 def test_a_second_fit_goes_on_from_the_first(digits):
@@ -185,6 +187,10 @@ def test_a_linear_model_must_discard_something(model):
 
 @pytest.mark.parametrize("case", ["few", "one", "flat"])
 def test_no_noise_is_left(case):
-    x = {"few": torch.rand(3, 8), "one": torch.rand(1, 8), "flat": torch.rand(50, 2) @ torch.rand(2, 8)}
+    x = {
+        "few": torch.rand(3, 8),
+        "one": torch.rand(1, 8),
+        "flat": torch.rand(50, 2) @ torch.rand(2, 8),
+    }
     with pytest.raises(ValueError, match=r"the data span \d dimensions .* likelihood is unbounded"):
         LinearVAE(8, 2).fit(x[case], **QUIET)

@@ -47,7 +47,9 @@ def test_weights_of_another_model_change_nothing(path, other):
 
 def test_the_error_names_the_sizes(path):
     save(Autoencoder(5, hidden=4), path)
-    with pytest.raises(ValueError, match=r"size mismatch for encoder\.0\.weight.*\[4, 5\].*\[7, 5\]"):
+    with pytest.raises(
+        ValueError, match=r"size mismatch for encoder\.0\.weight.*\[4, 5\].*\[7, 5\]"
+    ):
         load(Autoencoder(5, hidden=7), path)
 
 

@@ -89,7 +89,9 @@ def test_another_optimiser_and_groups_with_their_own_rate():
     def loss(x):
         return ((fast - x) ** 2 + (slow - x) ** 2).mean()
 
-    fit(groups, loss, torch.ones(1), epochs=1, optimiser=torch.optim.SGD, learning_rate=0.1, **QUIET)
+    fit(
+        groups, loss, torch.ones(1), epochs=1, optimiser=torch.optim.SGD, learning_rate=0.1, **QUIET
+    )
     assert_close(torch.stack([fast, slow]).detach(), torch.tensor([1.0, 0.2]))
 
 
@@ -103,7 +105,7 @@ def test_quasi_newton_steps_go_through_the_same_loop():
         return torch.optim.LBFGS(parameters, lr, line_search_fn="strong_wolfe")
 
     fit([w], rosenbrock, torch.zeros(1), epochs=5, learning_rate=1.0, optimiser=optimiser, **QUIET)
-    assert_close(w.detach(), torch.ones(2).double(), rtol=0, atol=1e-5)
+    assert_close(w.detach(), torch.ones(2).double(), rtol=0, atol=1e-4)
 
 
 def test_players_change_their_own_parameters_alone_and_take_turns():

@@ -58,7 +58,7 @@ def gaussian_ring(
     Returns:
         The points, float32, and the number of the mode that each comes from.
 
-    Source: Metz et al., *Unrolled Generative Adversarial Networks* (ICLR 2017), section 3.1.
+    Source: Metz et al., *Unrolled Generative Adversarial Networks* (ICLR 2017).
 
     >>> x, mode = gaussian_ring(1000)
     >>> x.shape, mode.unique().tolist()

@@ -1,5 +1,6 @@
 """A decoder that is trained without an encoder: every sample owns a code."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,8 +32,7 @@ class DecoderOnly(nn.Module):
         seed: of the initial weights.
 
     Source: Schuster and Krogh, *A Manifold Learning Perspective on Representation Learning:
-    Learning Decoder and Representations without an Encoder*, Entropy 23(11):1403 (2021),
-    equation (1).
+    Learning Decoder and Representations without an Encoder*, Entropy 23(11):1403 (2021).
 
     >>> angle = torch.linspace(0, 3, 40)
     >>> x = torch.stack([angle.cos(), angle.sin()], dim=1)
@@ -113,14 +113,15 @@ class DecoderOnly(nn.Module):
         check_data(x, self.data_dim, self)
         if len(self.codes) == 0:
             raise ValueError("there are no codes to start from: call fit first")
+        check_sizes(starts=starts)
         starts = min(starts, len(self.codes))
-        with torch.no_grad():
-            distance = torch.cdist(x, self.decoder(self.codes))
+        decoder = copy.deepcopy(self.decoder).requires_grad_(False)
+        distance = torch.cdist(x, decoder(self.codes))
         nearest = distance.topk(starts, largest=False).indices  # (count, starts)
         z = nn.Parameter(self.codes[nearest])  # (count, starts, d)
 
         def errors() -> Tensor:
-            return (x[:, None] - self.decoder(z)).square().sum(-1)  # (count, starts)
+            return (x[:, None] - decoder(z)).square().sum(-1)  # (count, starts)
 
         fit(
             [z],

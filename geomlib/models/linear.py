@@ -84,7 +84,7 @@ class LinearVAE(VAE):
 
     Source: Tipping and Bishop, *Probabilistic Principal Component Analysis*, JRSS B 61 (1999),
     section 3.2; Lucas, Tucker, Grosse and Norouzi, *Don't Blame the ELBO! A Linear VAE Perspective
-    on Posterior Collapse* (NeurIPS 2019), section 4.
+    on Posterior Collapse* (NeurIPS 2019).
 
     >>> x = torch.randn(200, 5) * torch.tensor([4.0, 3.0, 1.0, 0.5, 0.1])
     >>> model = LinearVAE(data_dim=5, latent_dim=2)
@@ -185,8 +185,8 @@ def _quasi_newton(
 ) -> list[float]:
     """Fit by L-BFGS in double precision, 20 steps an epoch.
 
-    The maps are fitted to x less its mean, and then moved to where x is: around 0 the loss is
-    better conditioned, which saves nine of ten steps.
+    The maps are fitted to x less its mean and then moved to where x is: around 0 the loss is
+    better conditioned.
     """
     dtype, x = x.dtype, x.double()
     centre = x.mean(0)

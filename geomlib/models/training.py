@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,8 @@ def fit(
     return play({"loss": Player(parameters, loss, optimiser)}, data, **options)["loss"]
 
 
-class Player(NamedTuple):
+@dataclass(frozen=True)
+class Player:
     """Some parameters and the loss that they, and they alone, lower.
 
     Attributes:

@@ -9,7 +9,7 @@ import torch
 from conftest import ROOT
 from torch.testing import assert_close
 
-from geomlib.data import load_mnist, load_small_digits, ring
+from geomlib.data import gaussian_ring, load_mnist, load_small_digits, ring
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,30 @@ def test_ring_seeds():
 def test_a_ring_must_make_sense(bad):
     with pytest.raises(ValueError, match="ring needs count >= 1"):
         ring(**({"count": 5} | bad))
+
+
+def test_gaussian_ring_geometry():
+    x, mode = gaussian_ring(20_000, modes=6, radius=2.0, std=0.1)
+    assert x.shape == (20_000, 2) and x.dtype == torch.float32 and mode.dtype == torch.long
+    for k in range(6):
+        points = x[mode == k]
+        assert abs(len(points) / 20_000 - 1 / 6) < 0.02
+        angle = torch.tensor(2 * torch.pi * k / 6)
+        mean = 2 * torch.stack([angle.cos(), angle.sin()])
+        assert_close(points.mean(0), mean, rtol=0, atol=0.01)
+        assert_close(torch.cov(points.T), 0.01 * torch.eye(2), rtol=0, atol=1e-3)
+    assert (mode[:100].diff() != 0).any()  # in random order
+
+
+def test_gaussian_ring_seeds():
+    state = torch.get_rng_state()
+    (first, modes), (again, _), (other, _) = (gaussian_ring(9, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert len(modes) == 9
+    assert (torch.get_rng_state() == state).all()
+
+
+@pytest.mark.parametrize("bad", [{"count": 0}, {"modes": 0}, {"radius": 0.0}, {"std": -0.1}])
+def test_a_gaussian_ring_must_make_sense(bad):
+    with pytest.raises(ValueError, match="gaussian_ring needs count >= 1"):
+        gaussian_ring(**({"count": 5} | bad))

@@ -30,8 +30,11 @@ def test_both_cover_the_modes_of_a_ring(kind, seed):
     x, _ = gaussian_ring(1024, seed=seed)
     gan = kind(2, seed=seed)
     before = covered(gan.sample(2000))
-    epochs = 300 if kind is GAN else 120  # five steps of the critic to one of the generator
-    gan.fit(x, epochs=epochs, batch_size=256, learning_rate=5e-3, seed=seed, **QUIET)
+    options = {
+        GAN: {"epochs": 200, "batch_size": 128, "learning_rate": 2e-3},
+        WassersteinGAN: {"epochs": 100, "batch_size": 256, "learning_rate": 5e-3},
+    }
+    gan.fit(x, seed=seed, **options[kind], **QUIET)
     modes, share = covered(gan.sample(2000, seed=seed))
     assert before[0] <= 2
     assert modes >= 7 and share > 0.6

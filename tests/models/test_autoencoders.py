@@ -74,7 +74,7 @@ def test_a_decoder_alone_needs_fewer_samples(digits, seed):
 
 
 def test_the_code_of_a_new_sample_is_the_nearest_point_of_the_image():
-    # an almost flat decoder: its inverse is known
+    # a flat decoder: the nearest point is the projection
     model = DecoderOnly(3, latent_dim=2, hidden=8)
     flat = torch.linalg.qr(torch.randn(3, 2, generator=torch.Generator().manual_seed(0))).Q
     model.decoder = torch.nn.Sequential(torch.nn.Linear(2, 3, bias=False))
@@ -82,11 +82,12 @@ def test_the_code_of_a_new_sample_is_the_nearest_point_of_the_image():
     model.codes = torch.randn(10, 2)
     x = torch.randn(6, 3)
     assert_close(model.encode(x, steps=400, rate=0.1), x @ flat, rtol=0, atol=1e-2)
+    assert model.decoder[0].weight.grad is None  # the search leaves no trace
 
 
 def test_more_steps_and_starts_only_help(digits):
-    model = DecoderOnly(64, latent_dim=2, hidden=32)
-    model.fit(digits[:200], epochs=100, learning_rate=3e-3, **QUIET)
+    model = DecoderOnly(64, latent_dim=4, hidden=32)
+    model.fit(digits[:60], epochs=600, learning_rate=1e-3, **QUIET)
 
     def errors(**options):
         z = model.encode(digits[200:300], **options)
@@ -96,10 +97,12 @@ def test_more_steps_and_starts_only_help(digits):
     start, one, several = errors(steps=0), errors(starts=1), errors(starts=8)
     assert one.mean() < 0.95 * start.mean()
     assert several.mean() < one.mean()
+    # and few are enough
+    assert_close(errors().mean(), errors(steps=1000, starts=8).mean(), rtol=2e-3, atol=0)
     # the training data keep their codes, or find better ones
-    again = model.encode(digits[:200])
-    kept = (digits[:200] - model.decoder(model.codes)).square().sum(1)
-    assert (digits[:200] - model.decoder(again)).square().sum(1).mean() < 1.01 * kept.mean()
+    again = model.encode(digits[:60])
+    kept = (digits[:60] - model.decoder(model.codes)).square().sum(1)
+    assert (digits[:60] - model.decoder(again)).square().sum(1).mean() < 1.01 * kept.mean()
 
 
 def test_codes_belong_to_samples_and_come_with_the_fit(digits):
@@ -114,14 +117,14 @@ def test_codes_belong_to_samples_and_come_with_the_fit(digits):
     assert model.encode(digits[:5], starts=50, steps=3).shape == (5, 2)  # no more than there are
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("latent_dim", [2, 5])
+@pytest.mark.parametrize(("latent_dim", "seed"), [(2, 0), (2, 1), (2, 2), (5, 0)])
 def test_the_linear_autoencoder_spans_the_principal_components(digits, latent_dim, seed):
     model = LinearAutoencoder(64, latent_dim, seed=seed)
-    history = model.fit(digits, **QUIET)
+    digits = digits[:600]
+    history = model.fit(digits, epochs=30, **QUIET)
     pca = PCA(latent_dim).fit(digits.double().numpy())
     weight = model.decoder.weight.detach().double()
-    assert subspace_angles(weight.numpy(), pca.components_.T).max() < 5e-3
+    assert subspace_angles(weight.numpy(), pca.components_.T).max() < 1e-3
     # encoder and decoder together are the projection onto that subspace, through the mean
     projection = torch.as_tensor(pca.inverse_transform(pca.transform(digits.double().numpy())))
     assert_close(model(digits).double(), projection, rtol=0, atol=2e-2)
@@ -129,12 +132,11 @@ def test_the_linear_autoencoder_spans_the_principal_components(digits, latent_di
     assert best - 1e-6 < history[-1] < best + 1e-3
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("latent_dim", [2, 5])
+@pytest.mark.parametrize(("latent_dim", "seed"), [(2, 0), (2, 1), (2, 2), (5, 0)])
 def test_the_linear_vae_is_probabilistic_pca(digits, latent_dim, seed):
     vae = LinearVAE(64, latent_dim, seed=seed)
-    history = vae.fit(digits, **QUIET)
-    x = digits.double()
+    history = vae.fit(digits[:600], epochs=30, **QUIET)
+    x = digits[:600].double()
     pca = PCA(latent_dim).fit(x.numpy())
     eigenvalues = torch.linalg.eigvalsh(torch.cov(x.T, correction=0)).flip(0)
     discarded = eigenvalues[latent_dim:].mean()

@@ -153,13 +153,16 @@ def test_two_precisions(case):
         case.build().fit(x.double(), *labels, **QUIET)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("linear")])
+# the networks that judge end in a bounded layer before the last: they err, but stay finite
+@pytest.mark.parametrize(
+    "name", ["autoencoder", "gaussian", "bernoulli", "categorical", "decoder-only"]
+)
 def test_divergence_stops_with_a_clear_error(name):
     case = CASES[name]
     with pytest.raises(
         RuntimeError, match=r"became (nan|inf) in epoch \d+: try a smaller learning"
     ):
-        case.build().fit(*case.data, epochs=50, learning_rate=1e38, **QUIET)
+        case.build().fit(*case.data, epochs=50, learning_rate=1e30, **QUIET)
 
 
 @pytest.mark.parametrize(

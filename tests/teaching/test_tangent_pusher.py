@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, expect
 from sympy import Rational
 from widget_page import embed
 
-from geomlib.teaching.widgets.assets import ASSETS
+from geomlib.teaching.widgets.assets import script
 from geomlib.teaching.widgets.tangent_pusher import MAPS, TangentPusher
 
 # A page in which only the widget is judged, not the bare frame around it.
@@ -69,7 +69,7 @@ def test_every_bend_has_the_same_velocity(module, bend):
 @pytest.mark.parametrize("name", MAPS)
 def test_both_sides_start_alike(name):
     """The window and the first point of each map stand in Python and in JavaScript."""
-    text = (ASSETS / "tangent_pusher.js").read_text()
+    text = script("tangent_pusher")
     block = re.search(rf"\n  {name}: {{.*?\n  }},", text, re.S)[0]
     entry = MAPS[name]
     for key in ("window", "point", "velocity"):

@@ -56,7 +56,12 @@ def pace(
 ) -> tuple[str, str]:
     """Two cells: milliseconds for one of `count` items, and the ratio to one of the reference's."""
     share = reference_count / count
-    return f"{1e3 * median(times) / count:.3g}", f"{share * ratio(times, reference):.3g}"
+    return digits(1e3 * median(times) / count), digits(share * ratio(times, reference))
+
+
+def digits(x: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{float(f'{x:.3g}'):,.10g}"
 
 
 def spread(error: Tensor) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from common import (
     Peer,
     begin,
     decoder,
+    digits,
     fresh,
     normal,
     peak_megabytes,
@@ -95,18 +96,18 @@ def main() -> None:
     rows = []
     for name in times[1]:
         at_each = [times[batch].get(name) for batch in BATCHES]
-        row = [f"{1e3 * median(timing):.3g}" if timing else "" for timing in at_each]
+        row = [digits(1e3 * median(timing)) if timing else "" for timing in at_each]
         few, many = (
-            f"{ratio(times[batch][name], times[batch]['forward pass']):.3g}"
+            digits(ratio(times[batch][name], times[batch]["forward pass"]))
             if name in times[batch]
             else ""
             for batch in (1, 1000)
         )
         rows.append([name, *row, few, many])
-    header = ["metric matrices", *(f"ms, B = {batch}" for batch in BATCHES)]
+    header = ["metric matrices", *(f"ms, B = {batch:,}" for batch in BATCHES)]
     table(
         f"Medians of {rounds} rounds; × is time over that of a forward pass.",
-        [*header, "× at 1", "× at 1000"],
+        [*header, "× at 1", "× at 1,000"],
         rows,
     )
     for name, limit in ((FOLDED, 1.3), (LAYERS, 3.3), (ANY, 4.9)):

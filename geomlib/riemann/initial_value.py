@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["conjugate_time", "exponential", "jacobi_field", "logarithm", "shoot"]
 
 MOST_STEPS = 2_000  # between two times; near the edge of a chart steps shrink without end
-PATIENCE = 4_000  # evaluations, about 300 steps, in which a hundredth of the way must be made
+PATIENCE = 4_000  # evaluations, about 300 steps, in which a tenth of the way must be made
 FEWEST_SAMPLES = 16
 CONJUGATE = 1e-4  # a derivative of exp that shrinks some direction so much is called singular
 SPEED_DRIFT = 1e-3  # of a geodesic's constant speed, beyond which the result is not to be trusted
@@ -217,7 +217,7 @@ def _integrate(
         calls += 1
         if calls % PATIENCE == 0:
             next_time = times[times > since][:1]
-            if (t - since < (next_time - since) / 100).any():
+            if (t - since < (next_time - since) / 10).any():
                 raise ValueError(f"{calls} evaluations so far, and next to no progress")
             since = t
         return motion(*now)

@@ -425,11 +425,11 @@ def test_where_no_conjugate_point_can_be_looked_for(options):
         SPHERE.conjugate_time(POINT + 1, POINT + 1, **options)
 
 
-@pytest.mark.parametrize("far", [1e3, 1e6, 1e100, 1e200])
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e200])
 @pytest.mark.parametrize(
     "metric",
-    [METRIC, SPHERE, known.half_plane, MatrixMetric(known.torus_matrix)],
-    ids=["decoder", "sphere", "half-plane", "torus"],
+    [METRIC, SPHERE, known.half_plane],
+    ids=["decoder", "sphere", "half-plane"],
 )
 def test_shooting_absurdly_far_ends_soon(metric, far, monkeypatch):
     calls, original = [], type(metric).connection
@@ -442,7 +442,7 @@ def test_shooting_absurdly_far_ends_soon(metric, far, monkeypatch):
     z, v = torch.tensor([[1.0, 1.0], [0.3, 0.7]], dtype=DOUBLE)
     with pytest.raises(RuntimeError, match=r"cannot go on.*Shoot less far"):
         metric.exp(z, far * v)
-    assert len(calls) <= 8001
+    assert len(calls) <= 8000
 
 
 def test_a_narrow_pass_by_a_pole_is_no_dead_end():
@@ -458,9 +458,7 @@ def test_shooting_out_of_the_chart():
     )
     z, v = torch.tensor([[0.0, 0.0], [1.0, 0.5]], dtype=DOUBLE)
     assert torch.isfinite(disc.exp(z, 0.5 * v)).all()
-    with pytest.raises(RuntimeError, match="leaves the domain of the chart"):
-        disc.exp(z, 5 * v)
-    with pytest.raises(RuntimeError, match=r"2 geodesics at once"):  # one is enough
+    with pytest.raises(RuntimeError, match=r"2 geodesics at once.*leaves the domain of the chart"):
         disc.exp(z, torch.stack([0.1 * v, 5 * v]))
     root = PullbackMetric(lambda z: torch.cat([z, (1 - z.square().sum(-1, True)).sqrt()], -1))
     assert torch.isfinite(root.exp(z, v)).all()

@@ -274,10 +274,10 @@ def test_by_arc_length_energy_is_least(metric):
     steady = curve.by_arc_length()
     length = curve.arc_length()
     assert_close(steady.arc_length(), length, rtol=1e-3, atol=0)
-    assert_close(steady.energy(), length**2 / 2, rtol=1e-3, atol=0)
+    assert_close(steady.energy(), length**2 / 2, rtol=1e-2, atol=0)
     assert curve.resample(64).energy() * 3 > steady.energy() * 1.01
     speed = metric.norm(steady.points, steady.velocity())
-    assert_close(speed, length.expand_as(speed), rtol=1e-3, atol=0)
+    assert_close(speed, length.expand_as(speed), rtol=1e-2, atol=0)
     again = steady.by_arc_length()
     assert_close(again.points, steady.points, rtol=0, atol=1e-5)
 
@@ -348,8 +348,11 @@ def test_the_index_is_that_of_the_dense_hessian():
 def test_the_index_of_short_and_of_timed_curves():
     metric = METRICS["sphere"]
     assert arc(4.0, metric, segments=1).index() == 0  # nothing can move
-    long = arc(4.0, metric, segments=60)
-    assert Curve(long.points, metric, times=5 + 2 * long.times).index() == 1
+    for angle, index in ((3.1, 0), (3.3, 1)):
+        long = arc(angle, metric, segments=20)
+        assert Curve(long.points, metric, times=5 + 2 * long.times).index() == index
+        uneven = long(long.times**2)
+        assert Curve(uneven, metric, times=long.times**2).index() == index
     geodesic = metric.geodesic(arc(1.0, metric).points[0], arc(1.0, metric).points[-1])
     assert geodesic.index() == 0
     assert Curve(torch.randn(0, 5, 2).double(), metric).index().shape == (0,)
@@ -389,7 +392,7 @@ def test_block_tridiagonal_systems(count):
         (torch.tensor([0.0, 1.0]), "times has 2 values, but the curve has 3 nodes"),
         (torch.zeros(3, 1), r"vector of at least two times, but shape \(3, 1\)"),
         ([0.0, 0.5, 1.0], "torch.linspace"),
-        (torch.tensor([1.0, 1.0 + 1e-9, 2.0]).double(), "must be finite and increase"),
+        (torch.tensor([1.0, 1.0 + 1e-9, 2.0], dtype=torch.float64), "must be finite and increase"),
     ],
 )
 def test_times_must_increase(times, message):

@@ -91,6 +91,26 @@ def test_the_error_falls_at_fourth_order(metric):
         assert before / after > 9 or after < 1e-10, errors
 
 
+@pytest.mark.parametrize(
+    "metric",
+    [known.half_space, PullbackMetric(known.decoder(latent=3, scale=1.5))],
+    ids=["hyperbolic", "decoder"],
+)
+def test_rotations_in_space_do_not_commute(metric):
+    # in two dimensions they do, and the expansion's second term is zero
+    v = tensor(0.4, -1.0, 0.3)
+
+    def end(segments):
+        t = torch.linspace(0, 1, segments + 1, dtype=torch.float64)
+        nodes = torch.stack([1 + 2 * t - 3 * t**3, 2 * t**2 - t, 1 - t + 1.5 * t**2], -1)
+        return metric.transport(Curve(nodes, metric), v)[-1]
+
+    reference = end(128)
+    errors = [(end(segments) - reference).norm().item() for segments in (6, 12, 24)]
+    for before, after in pairwise(errors):
+        assert before / after > 9, errors
+
+
 def test_inner_products_are_kept_to_rounding(metric):
     u, v = torch.randn(2, 5, 2, dtype=torch.float64)
     curve = wave(metric, 6)  # coarse: the direction is rough, lengths and angles are not

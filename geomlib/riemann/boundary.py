@@ -178,10 +178,11 @@ def _minimise(
             break
         iterations[active] += 1
         trial = nodes[active]
-        trial[:, 1:-1] += step
+        usable = torch.isfinite(step).all(-1).all(-1)  # the Hessian may be singular
+        trial[:, 1:-1] += torch.where(usable[:, None, None], step, 0.0)
         proposed = _energy_model(metric, trial)
         limit = model.energy * (1 + slack) + model.rounding
-        better = proposed.energy <= limit  # False for NaN
+        better = usable & (proposed.energy <= limit)  # False for NaN
         nodes[active[better]] = trial[better]
         model.update(better, proposed.select(better))
         current = damping[active]

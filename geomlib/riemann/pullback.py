@@ -84,10 +84,11 @@ class PullbackMetric(Metric):
         r"""Squared chords $\|f(z_i) - f(z_{i-1})\|^2$; the midpoint rule with an ambient metric."""
         if self.ambient is not None:
             return super().squared_chords(points)
-        value = self._decode(self._flat(points))
-        self._check_finite(value)
-        value = value.unflatten(0, points.shape[:-1])
-        return (value[..., 1:, :] - value[..., :-1, :]).square().sum(-1)
+        self._ready(as_points(points, "points"))
+        flat = points.reshape(-1, *points.shape[-2:])
+        curves = max(1, self.chunk_size // flat.shape[1])
+        parts = [self._chords(part) for part in flat.split(curves)]
+        return torch.cat(parts).reshape(*points.shape[:-2], points.shape[-2] - 1)
 
     def energy_model(self, points: Float[Tensor, "P N+1 d"]) -> EnergyModel:
         r"""For chords $x_{i+1} - x_i$, $x_i = f(z_i)$, and $w_i = 2x_i - x_{i-1} - x_{i+1}$:
@@ -224,6 +225,12 @@ class PullbackMetric(Metric):
         value, first, _ = self._taylor(z)
         jacobian = first.movedim(0, -1)
         return jacobian.mT @ self.ambient.matrix(value) @ jacobian
+
+    def _chords(self, points: Tensor) -> Tensor:
+        value = self._decode(points.flatten(0, 1))
+        self._check_finite(value)
+        value = value.unflatten(0, points.shape[:2])
+        return (value[:, 1:] - value[:, :-1]).square().sum(-1)
 
     def _tangents(self, z: Tensor) -> Tensor:
         r"""$\partial_i f$, `(d, B, n)`; of a linear last layer, the tangents alone."""

@@ -262,8 +262,7 @@ def test_many_curves_are_worked_on_in_parts():
     a, b = known.pairs(100)
     curve = PullbackMetric(counted).geodesic(a, b, segments=32)
     assert curve.converged.all()
-    # only the values at twice the segments, which are cheap, come all at once
-    assert [size for size in sizes if size > 1024] == [100 * 65]
+    assert max(sizes) <= 1024
     assert_close(curve.points[70:73], METRICS["decoder"].geodesic(a, b, segments=32).points[70:73])
 
 

@@ -101,7 +101,7 @@ function build(id) {
   const handle = h(
     "div",
     {
-      class: "gw-handle cx-handle", role: "slider", tabindex: "0", "aria-label": "Point p on the circle",
+      class: "gw-handle", role: "slider", tabindex: "0", "aria-label": "Point p on the circle",
       "aria-describedby": `cx-help-${id}`, "aria-valuemin": "-180", "aria-valuemax": "180",
     },
     h("span", {}, "p"),

@@ -144,7 +144,7 @@ function build(id) {
   const space = target();
   const plot = energies();
   const table = results();
-  const readout = h("p", { class: "gw-readout ee-readout", "aria-live": "polite" });
+  const readout = h("p", { class: "gw-readout", "aria-live": "polite" });
   const root = h(
     "section",
     { class: "gw ee", "aria-label": "Energy explorer", "data-lm-suppress-shortcuts": "true" },
@@ -155,12 +155,12 @@ function build(id) {
       segments.root,
       uneven.root,
     ),
-    h("div", { class: "gw-panels ee-panels" }, space.root, plot.root),
+    h("div", { class: "gw-panels" }, space.root, plot.root),
     table.root,
     readout,
     h(
       "p",
-      { class: "gw-help ee-help" },
+      { class: "gw-help" },
       "Move the sliders, or focus one and press the arrow keys. The unevenness changes when the ",
       "path is at which of its points, not the path.",
     ),

@@ -133,7 +133,7 @@ function build(id) {
   const root = h(
     "section",
     { class: "gw gx", "aria-label": "Germ explorer", "data-lm-suppress-shortcuts": "true" },
-    h("div", { class: "gw-controls gx-controls" }, selects.function.label, selects.chart.label),
+    h("div", { class: "gw-controls" }, selects.function.label, selects.chart.label),
     h(
       "div",
       { class: "gx-body" },

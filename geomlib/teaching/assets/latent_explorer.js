@@ -1074,7 +1074,7 @@ function handle(name, [xMin, xMax], id) {
   return h(
     "div",
     {
-      class: "gw-handle lx-handle",
+      class: "gw-handle",
       role: "slider",
       tabindex: "0",
       "aria-label": `Point ${name} in the latent map`,

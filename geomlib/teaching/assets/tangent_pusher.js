@@ -149,7 +149,7 @@ function build(id) {
   );
   const help = h(
     "p",
-    { class: "gw-help tp-help", id: `tp-help-${id}` },
+    { class: "gw-help", id: `tp-help-${id}` },
     "Drag p or the tip of v, or focus one and press the arrow keys (Shift: larger steps). ",
     "The small circle of vectors at p becomes an ellipse; where J loses rank, a segment.",
   );
@@ -162,7 +162,7 @@ function build(id) {
       h("label", { for: `tp-map-${id}` }, "Map ", select),
       h("label", { for: `tp-bend-${id}` }, "Bend of the curve ", bend),
     ),
-    h("div", { class: "gw-panels tp-panels" }, panels.source.root, panels.image.root),
+    h("div", { class: "gw-panels" }, panels.source.root, panels.image.root),
     h("div", { class: "tp-result" }, h("span", { class: "tp-name" }, "J(p) ="), table, readout),
     help,
   );
@@ -225,7 +225,7 @@ function panel(name) {
     { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", "aria-label": `${name} plane: curve, vector and circle of vectors` },
     grid, ellipse, path, beads, shaft, head, foot,
   );
-  const area = h("div", { class: "gw-area tp-area" }, svg);
+  const area = h("div", { class: "gw-area" }, svg);
   const caption = h("figcaption");
   const [low, high] = [h("span"), h("span")];
   const root = h("figure", { class: `tp-panel tp-${name}` }, caption, area, h("div", { class: "tp-ends", "aria-hidden": "true" }, low, high));

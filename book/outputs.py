@@ -22,6 +22,7 @@ def store_outputs(path: Path) -> None:
         kernel_name="python3",
         record_timing=False,
         store_widget_state=True,
+        coalesce_streams=True,  # or the pieces of a text would depend on the clock
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()

@@ -8,6 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 from ipywidgets.embed import dependency_state, embed_data
+from playwright.sync_api import Locator, Page
 
 DARK = """:root { --pst-color-text-base: #ced6dd; --pst-color-text-muted: #9ca4af;
   --pst-color-background: #121212; --pst-color-border: #48566b }
@@ -45,3 +46,30 @@ def embed(site, name: str, widgets: list, theme: str = "light") -> str:
 def stored(widgets: list) -> dict:
     """Views, and the state of these widgets alone, as a notebook stores them."""
     return embed_data(views=widgets, state=dependency_state(widgets, drop_defaults=False))
+
+
+def imported(visit, site, name: str) -> Page:
+    """A blank page on which the script of a widget is the global `widget`, for its functions."""
+    page = visit(f"{site[1]}/blank.html")
+    page.evaluate(f"async () => {{ window.widget = await import('/{name}.js'); }}")
+    return page
+
+
+def readout(figure: Locator) -> Locator:
+    return figure.locator(".gw-readout")
+
+
+def slider(figure: Locator, name: str) -> Locator:
+    """A slider, or a handle that says it is one."""
+    return figure.get_by_role("slider", name=name)
+
+
+def drag(figure: Locator, name: str, share: tuple[float, float]) -> None:
+    """Drag a handle to a place in the first panel, in shares of its sides."""
+    box = figure.locator(".gw-area").first.bounding_box()
+    start = slider(figure, name).bounding_box()
+    mouse = figure.page.mouse
+    mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    mouse.down()
+    mouse.move(box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"], steps=6)
+    mouse.up()

@@ -111,11 +111,9 @@ def _along(first: Tensor, direction: Tensor) -> Tensor:
 
 
 def _linear(layer: nn.Linear, at: Taylor) -> Taylor:
-    count, pairs = len(at.first), len(at.second)
-    stacked = torch.cat([at.value[None], at.first, at.second]) @ layer.weight.mT
-    value, first, second = stacked.split([1, count, pairs])
-    value = value[0] if layer.bias is None else value[0] + layer.bias
-    return Taylor(value, first, second)
+    moved = torch.cat([at.first, at.second]) if len(at.second) else at.first
+    first, second = (moved @ layer.weight.mT).split([len(at.first), len(at.second)])
+    return Taylor(layer(at.value), first, second)
 
 
 def _tanh(at: Taylor, u: Tensor, v: Tensor) -> Taylor:

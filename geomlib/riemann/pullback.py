@@ -87,9 +87,8 @@ class PullbackMetric(Metric):
         """
         self._ready(as_points(points, "points"))
         flat = points.reshape(-1, *points.shape[-2:])
-        parts = [
-            self._chords(part) for part in flat.split(max(1, self.chunk_size // flat.shape[1]))
-        ]
+        curves = max(1, self.chunk_size // flat.shape[1])
+        parts = [self._chords(part) for part in flat.split(curves)]
         return torch.cat(parts).reshape(*points.shape[:-2], points.shape[-2] - 1)
 
     def energy_model(self, points: Float[Tensor, "P N+1 d"]) -> EnergyModel:

@@ -13,18 +13,21 @@ groups*, for the expansion; do Carmo, *Riemannian Geometry*, chapter 2, for tran
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from geomlib.riemann.curve import Curve
-from geomlib.riemann.validation import as_points, same_kind
+from geomlib.riemann.validation import as_points, inside_transform, same_kind
 
 if TYPE_CHECKING:
     from geomlib.riemann.metric import Metric
 
 __all__ = ["transport"]
+
+LARGEST_CHANGE = 2.0
 
 
 def transport(metric: Metric, curve: Curve, v: Tensor) -> Tensor:
@@ -55,19 +58,41 @@ def _rotations(metric: Metric, curve: Curve) -> Tensor:
     offset = math.sqrt(3) / 6
     middle = (curve.times[1:] + curve.times[:-1]) / 2
     t = torch.stack([middle - offset * span, middle + offset * span], dim=-1)  # (N, 2)
-    first, second = _spin(metric, curve, t.flatten()).unflatten(-3, t.shape).unbind(-3)
+    moved = _change(metric, curve, t.flatten()).unflatten(-3, t.shape)  # (*batch, N, 2, d, d)
     step = span[:, None, None]
+    _check_resolved(step[..., None] * moved)
+    below = moved.tril(-1)
+    first, second = (below - below.mT).unbind(-3)
     bracket = second @ first - first @ second
     return torch.linalg.matrix_exp(
         step / 2 * (first + second) + math.sqrt(3) / 12 * step**2 * bracket
     )
 
 
-def _spin(metric: Metric, curve: Curve, t: Tensor) -> Tensor:
-    r"""The skew matrix $\Omega(t)$, `(*batch, T, d, d)`."""
+def _change(metric: Metric, curve: Curve, t: Tensor) -> Tensor:
+    r"""$-L^\top \Gamma(\gamma', \cdot)\, L^{-\top}$ at times `t`, `(*batch, T, d, d)`."""
     z, velocity = curve(t), curve.velocity(t)
     gamma = metric.connection_matrix(z, velocity)
     frame = torch.linalg.cholesky(metric.matrix(z)).mT
-    moved = -torch.linalg.solve_triangular(frame, frame @ gamma, upper=True, left=False)
-    below = moved.tril(-1)
-    return below - below.mT
+    return -torch.linalg.solve_triangular(frame, frame @ gamma, upper=True, left=False)
+
+
+def _check_resolved(change: Tensor) -> None:
+    r"""Warn where a vector's components change by more than themselves within one segment.
+
+    Straight across a pole of polar coordinates $|\Gamma|$ is one over the distance, and one of
+    the two Gauss nodes is nearer than 0.29 of the segment: the change is at least 3.4, however
+    short the segment.
+    """
+    if inside_transform(change):
+        return
+    fast = change.detach().abs().amax((-3, -2, -1)) > LARGEST_CHANGE  # (*batch, N)
+    if fast.any():
+        warnings.warn(
+            f"{int(fast.any(-1).sum())} of {fast[..., 0].numel()} curves have segments over which "
+            "the metric changes faster than they resolve: they are too long, or cross a place "
+            "where G loses rank, and the transported vectors are not to be trusted. Resample the "
+            "curve, or use a chart that covers it",
+            RuntimeWarning,
+            stacklevel=5,
+        )

@@ -271,7 +271,7 @@ def test_by_arc_length_the_speed_is_constant(metric, segments):
 
 def test_by_arc_length_energy_is_least(metric):
     curve = stretched(64, metric)
-    steady = curve.by_arc_length()
+    steady = curve.by_arc_length(256)  # the speed changes fast at its corners
     length = curve.arc_length()
     assert_close(steady.arc_length(), length, rtol=1e-3, atol=0)
     assert_close(steady.energy(), length**2 / 2, rtol=1e-2, atol=0)

@@ -45,6 +45,13 @@ class Recurrent(nn.Module):
         return self.cell(z[:, None].repeat(1, 3, 1))[0]
 
 
+def normed(network):
+    """Spectral norm draws its vectors at random: without a pass they say nothing of the weight."""
+    network(torch.ones(1, 2))
+    return network
+
+
+torch.manual_seed(0)
 SHARED = nn.Linear(6, 6)
 NETWORKS = {
     "Tanh": two_layers(nn.Tanh()),
@@ -74,7 +81,11 @@ NETWORKS = {
     "weight norm": nn.Sequential(
         nn.Linear(2, 6), nn.Tanh(), parametrizations.weight_norm(nn.Linear(6, 9))
     ),
-    "spectral norm": nn.Sequential(spectral_norm(nn.Linear(2, 6)), nn.Tanh(), nn.Linear(6, 9)),
+    "spectral norm": normed(
+        nn.Sequential(
+            spectral_norm(nn.Linear(2, 6), n_power_iterations=20), nn.Tanh(), nn.Linear(6, 9)
+        )
+    ),
     "hook on the last layer": hooked(two_layers(nn.Tanh()), -1),
     "hook on an activation": hooked(two_layers(nn.Tanh()), 1),
     "hook on the network": hooked(two_layers(nn.Tanh())),

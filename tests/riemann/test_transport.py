@@ -261,3 +261,21 @@ def test_transport_is_differentiable_in_the_weights():
         weight -= 2 * step * direction
         behind = metric.transport(curve, v)[-1].sum()
     assert_close((slope * direction).sum(), (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("segments", [9, 65, 1001])
+@pytest.mark.parametrize("beyond", [-0.5, -0.37])
+def test_straight_across_a_pole_between_two_nodes(segments, beyond):
+    """G alone cannot show that the direction of the longitude turns round there."""
+    ends = torch.tensor([[0.5, 0.3], [beyond, 0.3]], dtype=torch.float64)
+    metric = PullbackMetric(known.sphere)
+    curve = Curve.straight(*ends, metric, segments)
+    with pytest.warns(RuntimeWarning, match=r"1 of 1 curves .* cross a place where G loses rank"):
+        metric.transport(curve, torch.tensor([0.0, 1.0], dtype=torch.float64))
+
+
+def test_a_resolved_curve_near_a_pole_gives_no_warning(recwarn):
+    a, b = torch.tensor([[0.05, 0.0], [0.05, 6.0]], dtype=torch.float64)
+    metric = PullbackMetric(known.sphere)
+    metric.transport(Curve.straight(a, b, metric), torch.tensor([0.0, 1.0], dtype=torch.float64))
+    assert not [entry for entry in recwarn if entry.category is RuntimeWarning]

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import Locator, expect
-from widget_page import embed
+from widget_page import embed, imported
 
 from geomlib.symbolic import surfaces
 from geomlib.teaching.widgets.charts_explorer import ChartsExplorer
@@ -17,9 +17,7 @@ ANGLES = [0.0, 0.3, 1.2, 1.57, 2.0, 3.1, -0.4, -1.0, -1.5, -2.2, math.pi]
 
 @pytest.fixture
 def module(visit, widget_site):
-    page = visit(f"{widget_site[1]}/blank.html")
-    page.evaluate("async () => { window.cx = await import('/charts_explorer.js'); }")
-    return page
+    return imported(visit, widget_site, "charts_explorer")
 
 
 @pytest.mark.browser
@@ -29,7 +27,7 @@ def test_coordinates_and_transition_are_those_of_the_symbolic_circle(module):
     plane = {name: atlas.chart(name).phi for name in ("north", "south")}
     for angle in ANGLES:
         point = (math.cos(angle), math.sin(angle))
-        shown = module.evaluate("angle => cx.coordinates(angle)", angle)
+        shown = module.evaluate("angle => widget.coordinates(angle)", angle)
         explorer = ChartsExplorer(angle)
         for name, chart in (("u", "north"), ("w", "south")):
             wanted = float(plane[chart](point)[0])
@@ -42,9 +40,9 @@ def test_coordinates_and_transition_are_those_of_the_symbolic_circle(module):
 @pytest.mark.browser
 def test_a_chart_ends_at_its_pole(module):
     for sign, missing, other in ((1, "u", "w"), (-1, "w", "u")):
-        at_pole = module.evaluate("angle => cx.coordinates(angle)", sign * math.pi / 2)
+        at_pole = module.evaluate("angle => widget.coordinates(angle)", sign * math.pi / 2)
         assert at_pole[missing] is None and at_pole[other] == 0
-        near = module.evaluate("angle => cx.coordinates(angle)", sign * math.pi / 2 - 1e-6)
+        near = module.evaluate("angle => widget.coordinates(angle)", sign * math.pi / 2 - 1e-6)
         assert abs(near[missing]) > 1e6 and near["u"] * near["w"] == pytest.approx(1)
         explorer = ChartsExplorer(sign * math.pi / 2)
         assert getattr(explorer, missing) is None and getattr(explorer, other) == 0
@@ -53,7 +51,7 @@ def test_a_chart_ends_at_its_pole(module):
 @pytest.mark.browser
 def test_angles_are_brought_to_one_turn_alike(module):
     for angle in [*ANGLES, 7.0, -9.5, 100.0, -math.pi, 3 * math.pi]:
-        reduced = module.evaluate("angle => cx.reduced(angle)", angle)
+        reduced = module.evaluate("angle => widget.reduced(angle)", angle)
         assert -math.pi < reduced <= math.pi
         assert reduced == pytest.approx(ChartsExplorer(angle).angle, abs=1e-12)
         assert math.cos(reduced) == pytest.approx(math.cos(angle), abs=1e-9)

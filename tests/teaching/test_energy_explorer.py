@@ -7,7 +7,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import Locator, expect
-from widget_page import embed
+from widget_page import embed, imported, readout, slider
 
 from geomlib.teaching.widgets.energy_explorer import CURVES, EnergyExplorer
 
@@ -17,22 +17,20 @@ AXE = {"include": [".ee"]}
 
 @pytest.fixture
 def module(visit, widget_site):
-    page = visit(f"{widget_site[1]}/blank.html")
-    page.evaluate("async () => { window.ee = await import('/energy_explorer.js'); }")
-    return page
+    return imported(visit, widget_site, "energy_explorer")
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", CURVES)
 @pytest.mark.parametrize(("segments", "unevenness"), [(1, 0), (2, 0.5), (7, 0.9), (64, 0)])
 def test_a_polygon_measures_what_the_library_measures(module, name, segments, unevenness):
-    ours = module.evaluate("(them) => ee.measure(...them)", [name, segments, unevenness])
+    ours = module.evaluate("(them) => widget.measure(...them)", [name, segments, unevenness])
     polygon = EnergyExplorer(name, segments=segments, unevenness=unevenness).polygon()
     length, energy = polygon.length().item(), polygon.energy().item()
     assert ours["length"] == pytest.approx(length, abs=1e-12)
     assert ours["energy"] == pytest.approx(energy, abs=1e-12)
     assert ours["post"] == pytest.approx(energy / segments**2, abs=1e-12)
-    vertices = module.evaluate("(them) => ee.vertices(...them)", [name, segments, unevenness])
+    vertices = module.evaluate("(them) => widget.vertices(...them)", [name, segments, unevenness])
     torch.testing.assert_close(
         torch.tensor(vertices, dtype=torch.float64), polygon.metric.f(polygon.points)
     )
@@ -42,7 +40,7 @@ def test_a_polygon_measures_what_the_library_measures(module, name, segments, un
 @pytest.mark.parametrize("name", CURVES)
 @pytest.mark.parametrize("unevenness", [0, 0.6])
 def test_the_true_values_are_the_limits(module, name, unevenness):
-    exact = module.evaluate("(them) => ee.truth(...them)", [name, unevenness])
+    exact = module.evaluate("(them) => widget.truth(...them)", [name, unevenness])
     fine = EnergyExplorer(name, unevenness=unevenness).polygon(1000)
     finer = EnergyExplorer(name, unevenness=unevenness).polygon(2000)
     for key in ("length", "energy"):
@@ -53,7 +51,7 @@ def test_the_true_values_are_the_limits(module, name, unevenness):
 @pytest.mark.browser
 def test_known_answers(module):
     def exact(name, a):
-        return module.evaluate("(them) => ee.truth(...them)", [name, a])
+        return module.evaluate("(them) => widget.truth(...them)", [name, a])
 
     assert exact("cubic", 0)["energy"] == pytest.approx(31 / 15, abs=1e-10)
     assert exact("turn", 0)["energy"] == pytest.approx(2 * torch.pi**2, abs=1e-10)
@@ -62,14 +60,6 @@ def test_known_answers(module):
         even, uneven = exact(name, 0), exact(name, 0.8)
         assert uneven["length"] == pytest.approx(even["length"], abs=1e-8)
         assert uneven["length"] ** 2 < 2 * uneven["energy"]
-
-
-def readout(explorer: Locator) -> Locator:
-    return explorer.locator(".ee-readout")
-
-
-def slider(explorer: Locator, name: str) -> Locator:
-    return explorer.get_by_role("slider", name=name)
 
 
 def row(explorer: Locator, name: str) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
-from playwright.sync_api import Locator, expect
-from widget_page import embed
+from playwright.sync_api import expect
+from widget_page import drag, embed, imported, readout, slider
 
 from geomlib.riemann import MatrixMetric
 from geomlib.symbolic import surfaces
@@ -19,13 +19,11 @@ AXE = {"include": [".gs"]}
 
 @pytest.fixture
 def module(visit, widget_site):
-    page = visit(f"{widget_site[1]}/blank.html")
-    page.evaluate("async () => { window.gs = await import('/geodesic_shooter.js'); }")
-    return page
+    return imported(visit, widget_site, "geodesic_shooter")
 
 
 def shoot(module, *arguments) -> dict:
-    return module.evaluate("(a) => gs.shoot(...a)", list(arguments))
+    return module.evaluate("(a) => widget.shoot(...a)", list(arguments))
 
 
 def sphere_matrix(z):  # the metric of each surface as a field of matrices
@@ -46,7 +44,7 @@ METRICS = {"sphere": MatrixMetric(sphere_matrix), "torus": MatrixMetric(torus_ma
 def test_the_acceleration_is_that_of_the_christoffel_symbols(module, name):
     for p, v in (((0.7, 0.4), (0.3, -0.8)), ((2.1, -1.0), (-0.5, 0.6))):
         z, w = (torch.tensor(x, dtype=torch.float64) for x in (p, v))
-        ours = module.evaluate("([n, p, v]) => gs.SURFACES[n].accelerate(p, v)", [name, p, v])
+        ours = module.evaluate("([n, p, v]) => widget.SURFACES[n].accelerate(p, v)", [name, p, v])
         gamma = METRICS[name].christoffels(z)
         right = -torch.einsum("kij,i,j->k", gamma, w, w)
         torch.testing.assert_close(torch.tensor(ours, dtype=torch.float64), right)
@@ -58,7 +56,7 @@ def test_the_embedding_has_the_metric(module, name):
     """Length of the curve in space is the length that was asked for."""
     points = shoot(module, name, STARTS[name], 0.7, 3)["states"]
     space = torch.tensor(
-        module.evaluate("([n, s]) => s.map((x) => gs.SURFACES[n].embed(x))", [name, points])
+        module.evaluate("([n, s]) => s.map((x) => widget.SURFACES[n].embed(x))", [name, points])
     )
     assert space.diff(dim=0).norm(dim=1).sum().item() == pytest.approx(3, abs=1e-3)
     embedding = (surfaces.sphere() if name == "sphere" else surfaces.torus()).embedding.to_torch()
@@ -92,7 +90,7 @@ def test_on_the_torus_clairauts_constant_and_the_speed_are_kept(module, angle):
     assert end == pytest.approx(start, abs=1e-7)
     u, _, du, dv = path["states"][-1]
     assert du**2 + ((2 + cos(u)) * dv) ** 2 == pytest.approx(1, abs=1e-7)
-    turning = module.evaluate("(c) => gs.turningPoints('torus', c)", start)
+    turning = module.evaluate("(c) => widget.turningPoints('torus', c)", start)
     if turning:
         assert turning == pytest.approx([-acos(abs(start) - 2), acos(abs(start) - 2)])
         assert max(abs(state[0]) for state in path["states"]) <= turning[1] + 1e-6
@@ -103,24 +101,6 @@ def test_at_a_pole_the_path_stops_and_says_so(module):
     path = shoot(module, "sphere", (1.0, 0), pi / 2, 5)
     assert not path["complete"]
     assert path["length"] == pytest.approx(1.0, abs=0.02)
-
-
-def readout(shooter: Locator) -> Locator:
-    return shooter.locator(".gs-readout")
-
-
-def slider(shooter: Locator, name: str) -> Locator:
-    return shooter.get_by_role("slider", name=name)
-
-
-def drag(shooter: Locator, name: str, share: tuple[float, float]) -> None:
-    box = shooter.locator(".gs-area").first.bounding_box()
-    start = slider(shooter, name).bounding_box()
-    mouse = shooter.page.mouse
-    mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
-    mouse.down()
-    mouse.move(box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"], steps=6)
-    mouse.up()
 
 
 @pytest.mark.browser

@@ -6,8 +6,8 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
-from playwright.sync_api import Locator, expect
-from widget_page import embed
+from playwright.sync_api import expect
+from widget_page import embed, imported, readout, slider
 
 from geomlib.teaching.widgets.holonomy_slider import HolonomySlider
 
@@ -17,9 +17,7 @@ AXE = {"include": [".hs"]}
 
 @pytest.fixture
 def module(visit, widget_site):
-    page = visit(f"{widget_site[1]}/blank.html")
-    page.evaluate("async () => { window.hs = await import('/holonomy_slider.js'); }")
-    return page
+    return imported(visit, widget_site, "holonomy_slider")
 
 
 def reprojected(theta: float, steps: int) -> float:
@@ -40,7 +38,7 @@ def reprojected(theta: float, steps: int) -> float:
 @pytest.mark.parametrize("theta", [0.3, 0.8, 1.57, 2.4])
 @pytest.mark.parametrize("steps", [8, 64])
 def test_the_reading_is_that_of_the_scheme(module, theta, steps):
-    reading = module.evaluate("([t, n]) => hs.holonomy(t, n).reading", [theta, steps])
+    reading = module.evaluate("([t, n]) => widget.holonomy(t, n).reading", [theta, steps])
     difference = reading - reprojected(theta, steps)
     assert difference / (2 * pi) == pytest.approx(round(difference / (2 * pi)), abs=1e-9)
 
@@ -49,7 +47,7 @@ def test_the_reading_is_that_of_the_scheme(module, theta, steps):
 @pytest.mark.parametrize("theta", [0.3, 0.8, 1.2, 2.4])
 def test_the_reading_converges_to_the_area_of_the_cap(module, theta):
     for steps in (64, 256, 1024):
-        found = module.evaluate("([t, n]) => hs.holonomy(t, n)", [theta, steps])
+        found = module.evaluate("([t, n]) => widget.holonomy(t, n)", [theta, steps])
         assert found["exact"] == pytest.approx(2 * pi * (1 - cos(theta)))
         assert abs(found["reading"] - found["exact"]) < 4 / steps
 
@@ -57,11 +55,11 @@ def test_the_reading_converges_to_the_area_of_the_cap(module, theta):
 @pytest.mark.browser
 @pytest.mark.parametrize("theta", [0.4, 1.2, 2.2])
 def test_laid_flat_the_circle_keeps_its_length_and_turns_by_the_rest(module, theta):
-    ends = [module.evaluate("([t, f]) => hs.unrolled(t, f)", [theta, f]) for f in (0, 2 * pi)]
+    ends = [module.evaluate("([t, f]) => widget.unrolled(t, f)", [theta, f]) for f in (0, 2 * pi)]
     assert ends[1]["tangent"] - ends[0]["tangent"] == pytest.approx(2 * pi * cos(theta))
     fine = [i * 2 * pi / 400 for i in range(401)]
     points = torch.tensor(
-        module.evaluate("([t, fs]) => fs.map((f) => hs.unrolled(t, f).point)", [theta, fine])
+        module.evaluate("([t, fs]) => fs.map((f) => widget.unrolled(t, f).point)", [theta, fine])
     )
     assert points.diff(dim=0).norm(dim=1).sum().item() == pytest.approx(
         2 * pi * sin(theta), rel=1e-4
@@ -70,21 +68,13 @@ def test_laid_flat_the_circle_keeps_its_length_and_turns_by_the_rest(module, the
 
 @pytest.mark.browser
 def test_exact_arrows_are_parallel_in_the_flat_strip(module):
-    angles = module.evaluate("() => hs.carry(0.8, 4096)")
+    angles = module.evaluate("() => widget.carry(0.8, 4096)")
     headings = [
-        module.evaluate("([t, f]) => hs.unrolled(t, f).tangent", [0.8, i * 2 * pi / 4096])
+        module.evaluate("([t, f]) => widget.unrolled(t, f).tangent", [0.8, i * 2 * pi / 4096])
         + angles[i]
         for i in (0, 1000, 2500, 4096)
     ]
     assert headings == pytest.approx([headings[0]] * 4, abs=2e-3)
-
-
-def readout(figure: Locator) -> Locator:
-    return figure.locator(".hs-readout")
-
-
-def slider(figure: Locator, name: str) -> Locator:
-    return figure.get_by_role("slider", name=name)
 
 
 @pytest.mark.browser

@@ -7,11 +7,11 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 from sympy import Rational
-from widget_page import embed
+from widget_page import drag, embed, imported, readout, slider
 
-from geomlib.teaching.widgets.assets import ASSETS
+from geomlib.teaching.widgets.assets import script
 from geomlib.teaching.widgets.tangent_pusher import MAPS, TangentPusher
 
 # A page in which only the widget is judged, not the bare frame around it.
@@ -20,9 +20,7 @@ AXE = {"include": [".tp"]}
 
 @pytest.fixture
 def module(visit, widget_site):
-    page = visit(f"{widget_site[1]}/blank.html")
-    page.evaluate("async () => { window.tp = await import('/tangent_pusher.js'); }")
-    return page
+    return imported(visit, widget_site, "tangent_pusher")
 
 
 @pytest.mark.browser
@@ -37,7 +35,7 @@ def test_values_and_jacobians_are_those_of_the_formulas(module, name):
         z = torch.tensor(p, dtype=torch.float64)
         image, vector = torch.func.jvp(function, (z,), (torch.tensor(v).double(),))
         jacobian = torch.func.jacfwd(function)(z)
-        ours = module.evaluate("([name, p, v]) => tp.push(name, p, v)", [name, p, v])
+        ours = module.evaluate("([name, p, v]) => widget.push(name, p, v)", [name, p, v])
         for mine, right_one in (("image", image), ("vector", vector), ("jacobian", jacobian)):
             torch.testing.assert_close(torch.tensor(ours[mine], dtype=torch.float64), right_one)
         assert ours["determinant"] == pytest.approx(torch.linalg.det(jacobian).item(), abs=1e-12)
@@ -50,7 +48,7 @@ def test_values_and_jacobians_are_those_of_the_formulas(module, name):
 def test_ranks_are_those_of_the_formulas(module, name, p):
     f = TangentPusher(name).smooth_map
     for place in (p, (p[0] + 0.5, p[1] + 0.1)):
-        ours = module.evaluate("([name, p]) => tp.push(name, p, [1, 0]).rank", [name, place])
+        ours = module.evaluate("([name, p]) => widget.push(name, p, [1, 0]).rank", [name, place])
         exact = [Rational(str(round(c, 6))) for c in place]
         assert ours == f.rank(exact)
 
@@ -60,7 +58,7 @@ def test_ranks_are_those_of_the_formulas(module, name, p):
 def test_every_bend_has_the_same_velocity(module, bend):
     h = 1e-5
     ends = module.evaluate(
-        "([bend, h]) => [h, -h].map((t) => tp.curve([1, 2], [0.5, -0.3], bend, t))", [bend, h]
+        "([bend, h]) => [h, -h].map((t) => widget.curve([1, 2], [0.5, -0.3], bend, t))", [bend, h]
     )
     velocity = [(a - b) / (2 * h) for a, b in zip(*ends, strict=True)]
     assert velocity == pytest.approx([0.5, -0.3], abs=1e-8)
@@ -69,30 +67,12 @@ def test_every_bend_has_the_same_velocity(module, bend):
 @pytest.mark.parametrize("name", MAPS)
 def test_both_sides_start_alike(name):
     """The window and the first point of each map stand in Python and in JavaScript."""
-    text = (ASSETS / "tangent_pusher.js").read_text()
+    text = script("tangent_pusher")
     block = re.search(rf"\n  {name}: {{.*?\n  }},", text, re.S)[0]
     entry = MAPS[name]
     for key in ("window", "point", "velocity"):
         numbers = json.loads(re.search(rf"\b{key}: (\[[^\]]*\])", block)[1])
         assert tuple(numbers) == getattr(entry, key), key
-
-
-def readout(pusher: Locator) -> Locator:
-    return pusher.locator(".tp-readout")
-
-
-def slider(pusher: Locator, name: str) -> Locator:
-    return pusher.get_by_role("slider", name=name)
-
-
-def drag(pusher: Locator, name: str, share: tuple[float, float]) -> None:
-    box = pusher.locator(".tp-area").first.bounding_box()
-    start = slider(pusher, name).bounding_box()
-    mouse = pusher.page.mouse
-    mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
-    mouse.down()
-    mouse.move(box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"], steps=6)
-    mouse.up()
 
 
 @pytest.mark.browser

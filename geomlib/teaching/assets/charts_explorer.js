@@ -83,17 +83,6 @@ function render({ model, el }) {
   };
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 function build(id) {
   const rays = { u: path("cx-ray cx-north"), w: path("cx-ray cx-south") };
   const feet = { u: h("svg:circle", { r: 9, class: "cx-foot cx-north" }), w: square("cx-foot cx-south") };
@@ -112,7 +101,7 @@ function build(id) {
   const handle = h(
     "div",
     {
-      class: "cx-handle", role: "slider", tabindex: "0", "aria-label": "Point p on the circle",
+      class: "gw-handle", role: "slider", tabindex: "0", "aria-label": "Point p on the circle",
       "aria-describedby": `cx-help-${id}`, "aria-valuemin": "-180", "aria-valuemax": "180",
     },
     h("span", {}, "p"),

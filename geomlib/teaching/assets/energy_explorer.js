@@ -130,17 +130,6 @@ function render({ model, el }) {
   draw();
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 function slider(id, label, min, max, step) {
   const input = h("input", { type: "range", id, min, max, step });
   const value = h("output", { for: id, "aria-hidden": "true" });
@@ -155,23 +144,23 @@ function build(id) {
   const space = target();
   const plot = energies();
   const table = results();
-  const readout = h("p", { class: "ee-readout", "aria-live": "polite" });
+  const readout = h("p", { class: "gw-readout", "aria-live": "polite" });
   const root = h(
     "section",
     { class: "gw ee", "aria-label": "Energy explorer", "data-lm-suppress-shortcuts": "true" },
     h(
       "div",
-      { class: "ee-controls" },
+      { class: "gw-controls ee-controls" },
       h("label", { for: `ee-curve-${id}` }, "Curve ", select),
       segments.root,
       uneven.root,
     ),
-    h("div", { class: "ee-panels" }, space.root, plot.root),
+    h("div", { class: "gw-panels" }, space.root, plot.root),
     table.root,
     readout,
     h(
       "p",
-      { class: "ee-help" },
+      { class: "gw-help" },
       "Move the sliders, or focus one and press the arrow keys. The unevenness changes when the ",
       "path is at which of its points, not the path.",
     ),

@@ -142,17 +142,6 @@ function render({ model, el }) {
   draw();
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 const shown = (value, digits = 2) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
 
 function slider(id, name, label, low, high, step) {
@@ -172,16 +161,16 @@ function build(id) {
   const body = panel("body", "surface with the geodesic", ["back", "grid", "limit", "behind", "path", "shaft", "head"]);
   const handles = { point: handle("p", "Point p", id), tip: handle("v", "Direction v", id) };
   chart.area.append(handles.point, handles.tip);
-  const readout = h("p", { class: "gs-readout", "aria-live": "polite" });
+  const readout = h("p", { class: "gw-readout", "aria-live": "polite" });
   const root = h(
     "section",
     { class: "gw gs", "aria-label": "Geodesic shooter", "data-lm-suppress-shortcuts": "true" },
-    h("div", { class: "gs-controls" }, h("label", { for: `gs-surface-${id}` }, "Surface ", select), length.row, turn.row),
-    h("div", { class: "gs-panels" }, chart.root, body.root),
+    h("div", { class: "gw-controls gs-controls" }, h("label", { for: `gs-surface-${id}` }, "Surface ", select), length.row, turn.row),
+    h("div", { class: "gw-panels" }, chart.root, body.root),
     readout,
     h(
       "p",
-      { class: "gs-help", id: `gs-help-${id}` },
+      { class: "gw-help", id: `gs-help-${id}` },
       "Drag p or v in the chart, or focus one and press the arrow keys (Shift: larger steps). ",
       "Dashed: the parallels of radius |c|, which the geodesic touches and does not cross.",
     ),
@@ -323,7 +312,7 @@ function panel(name, label, classes) {
   const parts = Object.fromEntries(classes.map((part) => [part, h("svg:path", { class: `gs-${part}` })]));
   const foot = h("svg:circle", { class: "gs-foot", r: 5 });
   const svg = h("svg:svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", "aria-label": label }, ...Object.values(parts), foot);
-  const area = h("div", { class: "gs-area" }, svg);
+  const area = h("div", { class: "gw-area" }, svg);
   const caption = h("figcaption");
   return { root: h("figure", { class: `gs-${name}` }, caption, area), area, caption, parts, foot };
 }
@@ -340,7 +329,7 @@ function arrowHead([x, y], [tipX, tipY]) {
 function handle(letter, label, id) {
   return h(
     "div",
-    { class: `gs-handle gs-handle-${letter}`, role: "slider", tabindex: "0", "aria-label": label, "aria-describedby": `gs-help-${id}` },
+    { class: `gw-handle gs-handle gs-handle-${letter}`, role: "slider", tabindex: "0", "aria-label": label, "aria-describedby": `gs-help-${id}` },
     h("span", {}, letter),
   );
 }

@@ -102,17 +102,6 @@ function render({ model, el }) {
   return () => clearTimeout(rest);
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 const acrossOf = (x) => (WIDTH * (x + REACH)) / (2 * REACH);
 const downOf = (y, { height, low, high }) => (height * (high - y)) / (high - low);
 
@@ -127,7 +116,7 @@ function build(id) {
   const handle = h(
     "div",
     {
-      class: "gx-handle", role: "slider", tabindex: "0",
+      class: "gw-handle gx-handle", role: "slider", tabindex: "0",
       "aria-label": "Base point p", "aria-describedby": `gx-help-${id}`,
     },
     h("span", {}, "p"),
@@ -144,7 +133,7 @@ function build(id) {
   const root = h(
     "section",
     { class: "gw gx", "aria-label": "Germ explorer", "data-lm-suppress-shortcuts": "true" },
-    h("div", { class: "gx-controls" }, selects.function.label, selects.chart.label),
+    h("div", { class: "gw-controls" }, selects.function.label, selects.chart.label),
     h(
       "div",
       { class: "gx-body" },

@@ -80,17 +80,6 @@ function render({ model, el }) {
   draw();
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 const shown = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
 
 function slider(id, name, label, low, high, step) {
@@ -107,14 +96,14 @@ function build(id) {
   const flat = panel("flat", "the strip round the circle, laid flat, with the same arrows");
   globe.caption.textContent = "on the sphere";
   flat.caption.textContent = "the strip round the circle, cut open and laid flat";
-  const readout = h("p", { class: "hs-readout", "aria-live": "polite" });
+  const readout = h("p", { class: "gw-readout", "aria-live": "polite" });
   const root = h(
     "section",
     { class: "gw hs", "aria-label": "Holonomy slider", "data-lm-suppress-shortcuts": "true" },
-    h("div", { class: "hs-controls" }, colatitude.row, steps.row, carried.row),
-    h("div", { class: "hs-panels" }, globe.root, flat.root),
+    h("div", { class: "gw-controls hs-controls" }, colatitude.row, steps.row, carried.row),
+    h("div", { class: "gw-panels" }, globe.root, flat.root),
     readout,
-    h("p", { class: "hs-help" }, "Grey: the arrow at the start. N steps of the re-projection scheme; the formula is the area of the cap."),
+    h("p", { class: "gw-help" }, "Grey: the arrow at the start. N steps of the re-projection scheme; the formula is the area of the cap."),
   );
 
   function draw({ colatitude: theta, steps: count, carried: share }, angles, { exact, reading }) {

@@ -960,17 +960,6 @@ function readCodes(view, [xMin, xMax, yMin, yMax]) {
   ]);
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 // The elements, and the functions that draw into them.
 function build(data, id) {
   const [xMin, xMax, yMin, yMax] = data.bounds;
@@ -1085,7 +1074,7 @@ function handle(name, [xMin, xMax], id) {
   return h(
     "div",
     {
-      class: "lx-handle",
+      class: "gw-handle",
       role: "slider",
       tabindex: "0",
       "aria-label": `Point ${name} in the latent map`,

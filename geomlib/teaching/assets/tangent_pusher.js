@@ -127,17 +127,6 @@ function render({ model, el }) {
   draw();
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 const signed = (value) => (Math.abs(value) < 0.005 ? "0.00" : value.toFixed(2).replace("-", "−"));
 const pair = (values) => `(${values.map(signed).join(", ")})`;
 
@@ -151,7 +140,7 @@ function build(id) {
     ...Object.entries(MAPS).map(([value, { title }]) => h("option", { value }, title)),
   );
   const bend = h("input", { type: "range", min: "-2", max: "2", step: "0.1", id: `tp-bend-${id}` });
-  const readout = h("p", { class: "tp-readout", "aria-live": "polite" });
+  const readout = h("p", { class: "gw-readout tp-readout", "aria-live": "polite" });
   const cells = [0, 1, 2, 3].map(() => h("td"));
   const table = h(
     "table",
@@ -160,7 +149,7 @@ function build(id) {
   );
   const help = h(
     "p",
-    { class: "tp-help", id: `tp-help-${id}` },
+    { class: "gw-help", id: `tp-help-${id}` },
     "Drag p or the tip of v, or focus one and press the arrow keys (Shift: larger steps). ",
     "The small circle of vectors at p becomes an ellipse; where J loses rank, a segment.",
   );
@@ -169,11 +158,11 @@ function build(id) {
     { class: "gw tp", "aria-label": "Tangent pusher", "data-lm-suppress-shortcuts": "true" },
     h(
       "div",
-      { class: "tp-controls" },
+      { class: "gw-controls tp-controls" },
       h("label", { for: `tp-map-${id}` }, "Map ", select),
       h("label", { for: `tp-bend-${id}` }, "Bend of the curve ", bend),
     ),
-    h("div", { class: "tp-panels" }, panels.source.root, panels.image.root),
+    h("div", { class: "gw-panels" }, panels.source.root, panels.image.root),
     h("div", { class: "tp-result" }, h("span", { class: "tp-name" }, "J(p) ="), table, readout),
     help,
   );
@@ -236,7 +225,7 @@ function panel(name) {
     { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", "aria-label": `${name} plane: curve, vector and circle of vectors` },
     grid, ellipse, path, beads, shaft, head, foot,
   );
-  const area = h("div", { class: "tp-area" }, svg);
+  const area = h("div", { class: "gw-area" }, svg);
   const caption = h("figcaption");
   const [low, high] = [h("span"), h("span")];
   const root = h("figure", { class: `tp-panel tp-${name}` }, caption, area, h("div", { class: "tp-ends", "aria-hidden": "true" }, low, high));
@@ -277,7 +266,7 @@ function arrowHead([x, y], [tipX, tipY]) {
 function handle(letter, label, id) {
   return h(
     "div",
-    { class: `tp-handle tp-handle-${letter}`, role: "slider", tabindex: "0", "aria-label": label, "aria-describedby": `tp-help-${id}` },
+    { class: `gw-handle tp-handle tp-handle-${letter}`, role: "slider", tabindex: "0", "aria-label": label, "aria-describedby": `tp-help-${id}` },
     h("span", {}, letter),
   );
 }

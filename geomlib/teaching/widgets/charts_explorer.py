@@ -6,7 +6,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
 
 __all__ = ["ChartsExplorer"]
 
@@ -40,7 +40,7 @@ class ChartsExplorer(anywidget.AnyWidget):
         (None, 0.0)
     """
 
-    _esm = ASSETS / "charts_explorer.js"
+    _esm = script("charts_explorer")
     _css = style("charts_explorer")
 
     angle = traitlets.Float().tag(sync=True)

@@ -10,7 +10,7 @@ import traitlets
 
 from geomlib.riemann import Curve, PullbackMetric
 from geomlib.symbolic import Chart, SmoothMap
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
 
 __all__ = ["EnergyExplorer"]
 
@@ -68,7 +68,7 @@ class EnergyExplorer(anywidget.AnyWidget):
     2.067
     """
 
-    _esm = ASSETS / "energy_explorer.js"
+    _esm = script("energy_explorer")
     _css = style("energy_explorer")
 
     curve = traitlets.Enum(list(CURVES), default_value="cubic").tag(sync=True)

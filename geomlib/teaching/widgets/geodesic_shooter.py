@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from geomlib.symbolic import surfaces
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
 
 __all__ = ["GeodesicShooter"]
 
@@ -47,7 +47,7 @@ class GeodesicShooter(anywidget.AnyWidget):
     1
     """
 
-    _esm = ASSETS / "geodesic_shooter.js"
+    _esm = script("geodesic_shooter")
     _css = style("geodesic_shooter")
 
     surface = traitlets.Enum(list(RANGES), default_value="torus").tag(sync=True)

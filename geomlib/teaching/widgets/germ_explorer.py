@@ -7,7 +7,7 @@ import sympy as sp
 import traitlets
 
 from geomlib.symbolic import Chart, Germ, Splitting
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
 
 __all__ = ["CHARTS", "FUNCTIONS", "GermExplorer"]
 
@@ -59,7 +59,7 @@ class GermExplorer(anywidget.AnyWidget):
         Splitting(value=0, linear=2*x**2 + 2*x, remainder=x**2)
     """
 
-    _esm = ASSETS / "germ_explorer.js"
+    _esm = script("germ_explorer")
     _css = style("germ_explorer")
 
     function = traitlets.Unicode().tag(sync=True)

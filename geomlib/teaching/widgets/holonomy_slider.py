@@ -6,7 +6,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
 
 __all__ = ["HolonomySlider"]
 
@@ -35,7 +35,7 @@ class HolonomySlider(anywidget.AnyWidget):
     Source: the scheme is that of Shao, Kumar and Fletcher (2018).
     """
 
-    _esm = ASSETS / "holonomy_slider.js"
+    _esm = script("holonomy_slider")
     _css = style("holonomy_slider")
 
     colatitude = traitlets.CFloat(0.8).tag(sync=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from geomlib.models.vae import GaussianVAE, RBFStandardDeviation
 from geomlib.riemann import ExpectedMetric, Metric, PullbackMetric
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
 
 __all__ = ["LatentExplorer"]
 
@@ -62,7 +62,7 @@ class LatentExplorer(anywidget.AnyWidget):
     ((-1.0, 0.0), (1.0, 0.5))
     """
 
-    _esm = ASSETS / "latent_explorer.js"
+    _esm = script("latent_explorer")
     _css = style("latent_explorer")
 
     a = traitlets.Tuple(traitlets.CFloat(), traitlets.CFloat()).tag(sync=True)

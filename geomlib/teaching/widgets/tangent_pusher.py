@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from geomlib.symbolic import Chart, SmoothMap
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
 
 __all__ = ["TangentPusher"]
 
@@ -80,7 +80,7 @@ class TangentPusher(anywidget.AnyWidget):
     (0, 0)
     """
 
-    _esm = ASSETS / "tangent_pusher.js"
+    _esm = script("tangent_pusher")
     _css = style("tangent_pusher")
 
     map = traitlets.Enum(list(MAPS), default_value="polar").tag(sync=True)

@@ -3,22 +3,26 @@
 from geomlib.teaching import figures
 from geomlib.teaching.checks import check
 from geomlib.teaching.widgets import (
+    AnalogyExplorer,
     ChartsExplorer,
     EnergyExplorer,
     GeodesicShooter,
     GermExplorer,
     HolonomySlider,
     LatentExplorer,
+    NormalGeodesic,
     TangentPusher,
 )
 
 __all__ = [
+    "AnalogyExplorer",
     "ChartsExplorer",
     "EnergyExplorer",
     "GeodesicShooter",
     "GermExplorer",
     "HolonomySlider",
     "LatentExplorer",
+    "NormalGeodesic",
     "TangentPusher",
     "check",
     "figures",

@@ -6,10 +6,11 @@ import pytest
 import sympy
 import torch
 from conftest import ROOT
+from torch.distributions import kl_divergence
 
 from geomlib import symbolic
 from geomlib.models import GaussianVAE
-from geomlib.riemann import ExpectedMetric, PullbackMetric
+from geomlib.riemann import ExpectedMetric, FisherRaoMetric, PullbackMetric
 from geomlib.symbolic import Chart, Germ, SmoothMap, TangentVector, surfaces
 
 SIZES = {"batch": 5, "d": 2, "n": 3, "N": 8, "N+1": 9}
@@ -38,6 +39,7 @@ def names() -> dict:
         "curve": metric.geodesic(a, b, segments=SIZES["N"]),
         "jacobian": torch.func.vmap(torch.func.jacfwd(decoder)),
         "vae": vae, "expected": ExpectedMetric(vae.mean, vae.std),
+        "fisher": FisherRaoMetric(vae.distribution), "kl_divergence": kl_divergence,
     }  # fmt: skip
     by_formula = {
         "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,

@@ -7,9 +7,9 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 from torch import nn
-from widget_page import embed
+from widget_page import embed, imported, readout, slider
 
 from geomlib.riemann import PullbackMetric
 from geomlib.teaching.widgets.analogy_explorer import AnalogyExplorer
@@ -60,14 +60,13 @@ def library():
 
 @pytest.fixture
 def module(visit, widget_site):
-    page = visit(f"{widget_site[1]}/blank.html")
-    widget = explorer()
-    state = {"values": floats(widget._field), "size": widget._grid, "bounds": widget._bounds}
-    network = {"sizes": widget._layers, "weights": floats(widget._weights)}
+    page = imported(visit, widget_site, "analogy_explorer")
+    figure = explorer()
+    state = {"values": floats(figure._field), "size": figure._grid, "bounds": figure._bounds}
+    network = {"sizes": figure._layers, "weights": floats(figure._weights)}
     page.evaluate(
-        """async ([state, network]) => {
-          window.ax = await import('/analogy_explorer.js');
-          window.field = ax.metricField(state);
+        """([state, network]) => {
+          window.field = widget.metricField(state);
           window.network = network;
         }""",
         [state, network],
@@ -106,12 +105,12 @@ def test_shooting_aiming_and_transport(module, library):
     found = 0
     for a, b, c in points(8, 0.6):
         ends = [a.tolist(), b.tolist(), c.tolist()]
-        v = module.evaluate("([a, b]) => ax.logarithm(field, a, b)", ends[:2])
+        v = module.evaluate("([a, b]) => widget.logarithm(field, a, b)", ends[:2])
         log = metric.log(a, b)
         torch.testing.assert_close(torch.tensor(v).double(), log, atol=TOLERANCE, rtol=0.01)
-        end = module.evaluate("([a, v]) => ax.shoot(field, a, v).end", [ends[0], log.tolist()])
+        end = module.evaluate("([a, v]) => widget.shoot(field, a, v).end", [ends[0], log.tolist()])
         torch.testing.assert_close(torch.tensor(end).double(), b, atol=TOLERANCE, rtol=0)
-        answer = module.evaluate("([a, b, c]) => ax.analogy(field, a, b, c).end", ends)
+        answer = module.evaluate("([a, b, c]) => widget.analogy(field, a, b, c).end", ends)
         if answer is None:  # it lies outside of the map
             continue
         found += 1
@@ -126,8 +125,8 @@ def test_transport_keeps_length(module):
     for a, b, c in points(5, 0.6).tolist():
         before, after = module.evaluate(
             """([a, b, c]) => {
-              const v = ax.logarithm(field, a, b);
-              const { w, end } = ax.shoot(field, a, ax.logarithm(field, a, c), v);
+              const v = widget.logarithm(field, a, b);
+              const { w, end } = widget.shoot(field, a, widget.logarithm(field, a, c), v);
               return [field.norm(a, v), field.norm(end, w)];
             }""",
             [a, b, c],
@@ -141,8 +140,8 @@ def test_in_a_flat_space_both_answers_agree(module):
         """() => {
           const n = 8, one = Array(n * n).fill(0.5), half = Array(n * n).fill(0.3);
           const values = [...one, ...half, ...one];
-          const flat = ax.metricField({ values, size: n, bounds: [-2, 2, -2, 2] });
-          return ax.analogy(flat, [0, 0], [1, 0.2], [0.3, 1]).end;
+          const flat = widget.metricField({ values, size: n, bounds: [-2, 2, -2, 2] });
+          return widget.analogy(flat, [0, 0], [1, 0.2], [0.3, 1]).end;
         }"""
     )
     assert answer == pytest.approx([1.3, 1.2], abs=1e-6)
@@ -151,18 +150,14 @@ def test_in_a_flat_space_both_answers_agree(module):
 @pytest.mark.browser
 def test_decoded_images(module):
     z = points(5)[:, 0]
-    found = module.evaluate("(z) => z.map((p) => ax.decode(network, p))", z.tolist())
+    found = module.evaluate("(z) => z.map((p) => widget.decode(network, p))", z.tolist())
     torch.testing.assert_close(torch.tensor(found).double(), DECODER(z), atol=1e-5, rtol=0)
 
 
 @pytest.mark.browser
 def test_a_geodesic_that_leaves_the_map_has_no_end(module):
-    result = module.evaluate("() => ax.shoot(field, [0, 0], [40, 0])")
+    result = module.evaluate("() => widget.shoot(field, [0, 0], [40, 0])")
     assert result["left"] and result["end"] is None
-
-
-def readout(figure: Locator) -> Locator:
-    return figure.locator(".ax-readout")
 
 
 @pytest.mark.browser
@@ -173,7 +168,7 @@ def test_the_figure_answers_to_mouse_and_keyboard(visit, widget_site, size):
     figure.scroll_into_view_if_needed()
     expect(readout(figure)).to_contain_text("as much from c to the transported answer")
     first = readout(figure).inner_text()
-    b = figure.get_by_role("slider", name="Code b")
+    b = slider(figure, "Code b")
     assert b.get_attribute("aria-valuetext") == "z1 = 0.20, z2 = −0.60"
     b.focus()
     page.keyboard.press("ArrowRight")
@@ -182,7 +177,7 @@ def test_the_figure_answers_to_mouse_and_keyboard(visit, widget_site, size):
     assert b.get_attribute("aria-valuetext") == "z1 = 0.24, z2 = −0.40"
     expect(readout(figure)).not_to_have_text(first)
 
-    c = figure.get_by_role("slider", name="Code c")
+    c = slider(figure, "Code c")
     box = c.bounding_box()
     before = c.get_attribute("aria-valuetext")
     page.mouse.move(box["x"] + 22, box["y"] + 22)
@@ -192,7 +187,7 @@ def test_the_figure_answers_to_mouse_and_keyboard(visit, widget_site, size):
     assert c.get_attribute("aria-valuetext") != before
     area = figure.locator(".ax-map").bounding_box()
     page.mouse.click(area["x"] + 0.12 * area["width"], area["y"] + 0.8 * area["height"])
-    a = figure.get_by_role("slider", name="Code a")
+    a = slider(figure, "Code a")
     assert a.get_attribute("aria-valuetext") != "z1 = −0.50, z2 = −0.40"
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
@@ -230,7 +225,7 @@ def test_two_figures_in_a_page_do_not_disturb_each_other(visit, widget_site):
     first, second = page.locator(".ax").nth(0), page.locator(".ax").nth(1)
     expect(readout(second)).to_contain_text("From a to b")
     before = second.inner_text()
-    first.get_by_role("slider", name="Code a").focus()
+    slider(first, "Code a").focus()
     page.keyboard.press("ArrowLeft")
     assert second.inner_text() == before
 

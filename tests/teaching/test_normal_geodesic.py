@@ -6,9 +6,9 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 from torch import distributions as dist
-from widget_page import embed
+from widget_page import drag, embed, imported, readout, slider
 
 from geomlib.riemann import Curve, FisherRaoMetric
 from geomlib.teaching.widgets.normal_geodesic import NormalGeodesic
@@ -27,9 +27,8 @@ PAIRS = [
 
 @pytest.fixture
 def module(visit, widget_site):
-    page = visit(f"{widget_site[1]}/blank.html")
-    page.evaluate("async () => { window.ng = await import('/normal_geodesic.js'); }")
-    return lambda code, *arguments: page.evaluate(f"(them) => ng.{code}(...them)", arguments)
+    page = imported(visit, widget_site, "normal_geodesic")
+    return lambda code, *arguments: page.evaluate(f"(them) => widget.{code}(...them)", arguments)
 
 
 def tensors(pair):
@@ -78,25 +77,6 @@ def test_known_answers(module):
     assert module("distance", [5, 2], [9, 1]) == pytest.approx(2.612400, abs=1e-6)
 
 
-def readout(widget: Locator) -> Locator:
-    return widget.locator(".ng-readout")
-
-
-def handle(widget: Locator, name: str) -> Locator:
-    return widget.get_by_role("slider", name=f"Distribution {name}")
-
-
-def drag(widget: Locator, name: str, share: tuple[float, float]) -> None:
-    """Drag an end to a place, given as shares of the half-plane's width and height."""
-    box = widget.locator(".ng-area").first.bounding_box()
-    start = handle(widget, name).bounding_box()
-    mouse = widget.page.mouse
-    mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
-    mouse.down()
-    mouse.move(box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"], steps=6)
-    mouse.up()
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_figure_answers_to_mouse_keyboard_and_lists(visit, widget_site, size):
@@ -106,21 +86,21 @@ def test_the_figure_answers_to_mouse_keyboard_and_lists(visit, widget_site, size
     expect(readout(widget)).to_contain_text("Distance 2.6124; straight line 2.9")
     expect(readout(widget)).to_contain_text("At time 0.50: N(1.3")
 
-    drag(widget, "b", (0.5, 0.4))
-    expect(handle(widget, "b")).to_have_attribute(
+    drag(widget, "Distribution b", (0.5, 0.4))
+    expect(slider(widget, "Distribution b")).to_have_attribute(
         "aria-valuetext", re.compile(r"μ = −?0\.0\d, σ = 2")
     )
-    handle(widget, "a").focus()
+    slider(widget, "Distribution a").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowDown")
-    expect(handle(widget, "a")).to_have_attribute("aria-valuetext", "μ = 0.05, σ = 0.80")
+    expect(slider(widget, "Distribution a")).to_have_attribute("aria-valuetext", "μ = 0.05, σ = 0.80")
     for _ in range(8):
         page.keyboard.press("Shift+ArrowDown")
-    expect(handle(widget, "a")).to_have_attribute("aria-valuetext", "μ = 0.05, σ = 0.10")
-    drag(widget, "a", (-0.2, 0.7))
-    expect(handle(widget, "a")).to_have_attribute("aria-valuetext", re.compile("μ = −3.00"))
+    expect(slider(widget, "Distribution a")).to_have_attribute("aria-valuetext", "μ = 0.05, σ = 0.10")
+    drag(widget, "Distribution a", (-0.2, 0.7))
+    expect(slider(widget, "Distribution a")).to_have_attribute("aria-valuetext", re.compile("μ = −3.00"))
 
-    time = widget.get_by_role("slider", name="Time")
+    time = slider(widget, "Time")
     time.fill("0")
     expect(readout(widget)).to_contain_text("At time 0.00: N(−3.00")
     before = readout(widget).inner_text()
@@ -158,9 +138,9 @@ def test_two_figures_in_a_page_do_not_disturb_each_other(visit, widget_site):
     first, second = page.locator(".ng").nth(0), page.locator(".ng").nth(1)
     expect(readout(second)).to_contain_text("2.6124")
     before = second.inner_text()
-    handle(first, "a").focus()
+    slider(first, "Distribution a").focus()
     page.keyboard.press("ArrowUp")
-    expect(handle(first, "a")).to_have_attribute("aria-valuetext", "μ = −1.50, σ = 0.45")
+    expect(slider(first, "Distribution a")).to_have_attribute("aria-valuetext", "μ = −1.50, σ = 0.45")
     assert second.inner_text() == before
 
 

@@ -168,10 +168,6 @@ export function decode({ sizes, weights }, z) {
 
 const WIDTH = 1000; // of the drawing, in its own units
 const NAMES = ["a", "b", "c"];
-const VIRIDIS = [
-  [68, 1, 84], [72, 35, 116], [64, 67, 135], [52, 94, 141], [41, 120, 142], [32, 144, 140],
-  [34, 167, 132], [68, 190, 112], [121, 209, 81], [189, 222, 38], [253, 231, 36],
-];
 const TILES = { a: "a", b: "b", c: "c", transported: "by transport", euclidean: "c + (b − a)" };
 
 function render({ model, el }) {
@@ -213,17 +209,6 @@ function render({ model, el }) {
   draw();
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 function build({ field, bounds, codes, shape }) {
   const [x0, x1, y0, y1] = bounds;
   const height = (WIDTH * (y1 - y0)) / (x1 - x0);
@@ -244,7 +229,7 @@ function build({ field, bounds, codes, shape }) {
   const handles = Object.fromEntries(NAMES.map((name) => [name, handle(name, bounds)]));
   const map = h("div", { class: "ax-map", style: `aspect-ratio: ${WIDTH} / ${height}` }, heatMap(field, bounds), overlay, ...Object.values(handles));
   const tiles = Object.fromEntries(Object.entries(TILES).map(([key, title]) => [key, tile(key, title, shape)]));
-  const readout = h("p", { class: "ax-readout", "aria-live": "polite" });
+  const readout = h("p", { class: "gw-readout", "aria-live": "polite" });
   const key = (kind, text) => h("span", {}, h("span", { class: `ax-key ax-key-${kind}` }), text);
   const root = h(
     "section",
@@ -259,7 +244,7 @@ function build({ field, bounds, codes, shape }) {
         h("p", { class: "ax-question" }, "a is to b as c is to what?"),
         readout,
         h("p", { class: "ax-keys" }, key("last", "geodesics, transported answer"), key("across", "the way from a to c"), key("flat", "c + (b − a)")),
-        h("p", { class: "ax-help" }, "Drag a, b or c, click the map, or focus a point and press the arrow keys (Shift: larger steps). Dots are codes of data; colour is √det G, on a log scale."),
+        h("p", { class: "gw-help" }, "Drag a, b or c, click the map, or focus a point and press the arrow keys (Shift: larger steps). Dots are codes of data; colour is √det G, on a log scale."),
       ),
     ),
     h("div", { class: "ax-tiles" }, ...Object.values(tiles).map(({ root }) => root)),
@@ -303,7 +288,7 @@ const signed = (value) => value.toFixed(2).replace("-", "−");
 
 function handle(name, [x0, x1]) {
   const attributes = {
-    class: "ax-handle",
+    class: "gw-handle",
     role: "slider",
     tabindex: "0",
     "aria-label": `Code ${name} in the latent map`,

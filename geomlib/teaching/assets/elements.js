@@ -10,3 +10,9 @@ function h(tag, attributes = {}, ...children) {
   element.append(...children);
   return element;
 }
+
+// Every tenth colour of matplotlib's viridis.
+const VIRIDIS = [
+  [68, 1, 84], [72, 35, 116], [64, 67, 135], [52, 94, 141], [41, 120, 142], [32, 144, 140],
+  [34, 167, 132], [68, 190, 112], [121, 209, 81], [189, 222, 38], [253, 231, 36],
+];

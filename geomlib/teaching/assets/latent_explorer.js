@@ -823,11 +823,6 @@ const CLASS_COLOURS = [
   "#ffffff", "#e69f00", "#56b4e9", "#009e73", "#f0e442",
   "#0072b2", "#d55e00", "#cc79a7", "#111111", "#9a9a9a",
 ];
-// Every tenth of matplotlib's viridis.
-const VIRIDIS = [
-  [68, 1, 84], [72, 35, 116], [64, 67, 135], [52, 94, 141], [41, 120, 142], [32, 144, 140],
-  [34, 167, 132], [68, 190, 112], [121, 209, 81], [189, 222, 38], [253, 231, 36],
-];
 
 const METRICS = {
   expected: ["expected metric", "Jμ⊤Jμ + Jσ⊤Jσ"],

@@ -91,17 +91,6 @@ function render({ model, el }) {
   draw();
 }
 
-// An element with attributes and children; SVG where the tag says so.
-function h(tag, attributes = {}, ...children) {
-  const [name, svg] = tag.startsWith("svg:") ? [tag.slice(4), true] : [tag, false];
-  const element = svg
-    ? document.createElementNS("http://www.w3.org/2000/svg", name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
 const number = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
 const normal = ([mean, std]) => `N(${number(mean)}, ${number(std)})`;
 
@@ -118,11 +107,11 @@ function build(id) {
   const bells = densities();
   const handles = { a: handle("a", id), b: handle("b", id) };
   plane.area.append(handles.a, handles.b);
-  const readout = h("p", { class: "ng-readout", "aria-live": "polite" });
+  const readout = h("p", { class: "gw-readout", "aria-live": "polite" });
   const divergences = h("p", { class: "ng-divergences" });
   const help = h(
     "p",
-    { class: "ng-help", id: `ng-help-${id}` },
+    { class: "gw-help", id: `ng-help-${id}` },
     "Drag a or b, or focus one and press the arrow keys (Shift: larger steps). Solid: geodesic; ",
     "dashed: straight line. Dots and pale curves stand at equal times.",
   );
@@ -131,11 +120,11 @@ function build(id) {
     { class: "gw ng", "aria-label": "Geodesic between normal distributions", "data-lm-suppress-shortcuts": "true" },
     h(
       "div",
-      { class: "ng-controls" },
+      { class: "gw-controls ng-controls" },
       h("label", { for: `ng-way-${id}` }, "Walk on ", select),
       h("label", { for: `ng-time-${id}` }, "Time ", time, shown),
     ),
-    h("div", { class: "ng-panels" }, plane.root, bells.root),
+    h("div", { class: "gw-panels" }, plane.root, bells.root),
     readout,
     divergences,
     help,
@@ -178,7 +167,7 @@ function halfPlane() {
     text("σ", 10, 18, "start"),
   );
   const svg = h("svg:svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" }, frame, line, way, dots, now);
-  const area = h("div", { class: "ng-area" }, svg);
+  const area = h("div", { class: "gw-area" }, svg);
   const root = h("figure", {}, h("figcaption", {}, "The half-plane of normal distributions"), area);
 
   function draw(a, b, chosen, point) {
@@ -208,7 +197,7 @@ function densities() {
   const names = h("svg:g", { class: "ng-names" });
   const labels = h("svg:g", { class: "ng-frame" }, frame, ...marks, text("x", WIDTH - 12, FLOOR + 34, "end"));
   const svg = h("svg:svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" }, labels, now, pale, ends, names);
-  const root = h("figure", {}, h("figcaption", {}, "Densities on the way"), h("div", { class: "ng-area" }, svg));
+  const root = h("figure", {}, h("figcaption", {}, "Densities on the way"), h("div", { class: "gw-area" }, svg));
 
   function draw(a, b, chosen, point) {
     const least = Math.min(a[1], b[1]);
@@ -237,7 +226,7 @@ function densities() {
 function handle(name, id) {
   return h(
     "div",
-    { class: "ng-handle", role: "slider", tabindex: "0", "aria-label": `Distribution ${name}`, "aria-describedby": `ng-help-${id}` },
+    { class: "gw-handle", role: "slider", tabindex: "0", "aria-label": `Distribution ${name}`, "aria-describedby": `ng-help-${id}` },
     h("span", {}, name),
   );
 }

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from geomlib.riemann import PullbackMetric
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
+from geomlib.teaching.widgets.latent_plane import as_array, checked_bounds, checked_point, float32
 
 __all__ = ["AnalogyExplorer"]
 
@@ -53,7 +54,7 @@ class AnalogyExplorer(anywidget.AnyWidget):
     (-1.0, 0.0)
     """
 
-    _esm = ASSETS / "analogy_explorer.js"
+    _esm = script("analogy_explorer")
     _css = style("analogy_explorer")
 
     a = traitlets.Tuple(traitlets.CFloat(), traitlets.CFloat()).tag(sync=True)
@@ -87,23 +88,23 @@ class AnalogyExplorer(anywidget.AnyWidget):
                 f"image_shape {tuple(image_shape)} has {image_shape[0] * image_shape[1]} pixels, "
                 f"but the decoder gives {sizes[-1]}"
             )
-        points = _numpy(codes).astype(float)
+        points = as_array(codes).astype(float)
         if points.ndim != 2 or points.shape[1] != 2 or not len(points):
             raise ValueError(f"codes must have shape (count, 2), but have {points.shape}")
         if not np.isfinite(points).all():
             raise ValueError("codes hold NaN or infinite coordinates")
-        box = _checked_bounds(bounds, points)
-        start = {name: _checked_point(name, z, box) for name, z in {"a": a, "b": b, "c": c}.items()}
+        box = checked_bounds(bounds, points, margin=0.2)
+        start = {name: checked_point(name, z, box) for name, z in {"a": a, "b": b, "c": c}.items()}
         chosen = np.random.default_rng(0).permutation(len(points))[:SHOWN_CODES]
         super().__init__(
             **start,
             _bounds=box,
             _grid=GRID,
-            _field=_float32([_cholesky_field(decoder, box)]),
+            _field=float32([_cholesky_field(decoder, box)]),
             _layers=sizes,
-            _weights=_float32(weights),
+            _weights=float32(weights),
             _image_shape=tuple(int(side) for side in image_shape),
-            _codes=_float32([points[np.sort(chosen)]]),
+            _codes=float32([points[np.sort(chosen)]]),
         )
 
     def __repr__(self) -> str:
@@ -148,34 +149,3 @@ def _cholesky_field(decoder: nn.Sequential, box: tuple[float, ...]) -> NDArray:
         factor = torch.linalg.cholesky(metric.matrix(z))
     first, second = factor[..., 0, 0], factor[..., 1, 1]
     return torch.stack([first.log(), factor[..., 1, 0] / first, second.log()]).numpy()
-
-
-def _checked_bounds(bounds: Sequence[float] | None, points: NDArray) -> tuple[float, ...]:
-    if bounds is None:
-        low, high = np.percentile(points, [0.5, 99.5], axis=0)
-        margin = 0.2 * max(high - low) or 1.0
-        box = np.stack([low - margin, high + margin], axis=1).ravel()
-    else:
-        box = np.asarray(bounds, dtype=float)
-    if box.shape != (4,) or not np.isfinite(box).all() or box[0] >= box[1] or box[2] >= box[3]:
-        raise ValueError(
-            f"bounds must be (z1_min, z1_max, z2_min, z2_max) with min < max, but are {bounds}"
-        )
-    return tuple(float(edge) for edge in box)
-
-
-def _checked_point(name: str, point: Any, box: tuple[float, ...]) -> tuple[float, float]:
-    z = _numpy(point).astype(float)
-    if z.shape != (2,) or not np.isfinite(z).all():
-        raise ValueError(f"{name} must be two finite coordinates, but is {point}")
-    if not (box[0] <= z[0] <= box[1] and box[2] <= z[1] <= box[3]):
-        raise ValueError(f"{name} = {tuple(z.tolist())} lies outside the bounds {box}")
-    return float(z[0]), float(z[1])
-
-
-def _float32(arrays: Sequence[Tensor | NDArray]) -> bytes:
-    return np.concatenate([_numpy(array).astype("<f4").ravel() for array in arrays]).tobytes()
-
-
-def _numpy(values: Any) -> NDArray:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from geomlib.models.vae import GaussianVAE, RBFStandardDeviation
 from geomlib.riemann import ExpectedMetric, Metric, PullbackMetric
 from geomlib.teaching.widgets.assets import script, style
+from geomlib.teaching.widgets.latent_plane import as_array, checked_bounds, checked_point, float32
 
 __all__ = ["LatentExplorer"]
 
@@ -106,17 +107,17 @@ class LatentExplorer(anywidget.AnyWidget):
         if segments < 2:
             raise ValueError(f"a curve needs at least 2 segments, but segments={segments}")
         points, classes, index = _checked_codes(codes, labels)
-        box = _checked_bounds(bounds, points)
+        box = checked_bounds(bounds, points, margin=0.12)
         first, second = _far_medians(points, index, len(classes))
         metrics = {"mean": PullbackMetric(vae.mean), "expected": ExpectedMetric(vae.mean, std)}
         shown, shown_index = _thin_out(points, index, box)
         super().__init__(
-            a=_checked_point("a", first if a is None else a, box),
-            b=_checked_point("b", second if b is None else b, box),
+            a=checked_point("a", first if a is None else a, box),
+            b=checked_point("b", second if b is None else b, box),
             _layers=layers,
-            _mean_weights=_float32(mean_weights),
+            _mean_weights=float32(mean_weights),
             _kernels=len(std.bandwidth),
-            _std_weights=_float32([std.centres, std.bandwidth, std.weight, std.floor]),
+            _std_weights=float32([std.centres, std.bandwidth, std.weight, std.floor]),
             _image_shape=tuple(int(side) for side in image_shape),
             _segments=segments,
             _bounds=box,
@@ -186,7 +187,7 @@ def _checked_codes(
     codes: Tensor | ArrayLike, labels: Tensor | ArrayLike
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Codes `(count, 2)`, the names of the classes, and the index of each code's class."""
-    points, names = _numpy(codes).astype(float), _numpy(labels)
+    points, names = as_array(codes).astype(float), as_array(labels)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
         raise ValueError(f"codes must have shape (count, 2), but have {points.shape}")
     if names.shape != points.shape[:1]:
@@ -201,31 +202,6 @@ def _checked_codes(
     if len(classes) > 10:
         raise ValueError(f"ten classes can be told apart by colour, but labels hold {len(classes)}")
     return points, classes, index
-
-
-def _checked_bounds(bounds: Sequence[float] | None, points: NDArray) -> tuple[float, ...]:
-    if bounds is None:
-        low, high = np.percentile(points, [0.5, 99.5], axis=0)
-        margin = 0.12 * max(high - low) or 1.0
-        box = np.stack([low - margin, high + margin], axis=1).ravel()
-    else:
-        box = np.asarray(bounds, dtype=float)
-    if box.shape != (4,) or not np.isfinite(box).all() or box[0] >= box[1] or box[2] >= box[3]:
-        raise ValueError(
-            f"bounds must be (z1_min, z1_max, z2_min, z2_max) with min < max, but are {bounds}"
-        )
-    return tuple(float(edge) for edge in box)
-
-
-def _checked_point(
-    name: str, point: Sequence[float] | NDArray, box: tuple[float, ...]
-) -> tuple[float, float]:
-    z = _numpy(point).astype(float)
-    if z.shape != (2,) or not np.isfinite(z).all():
-        raise ValueError(f"{name} must be two finite coordinates, but is {point}")
-    if not (box[0] <= z[0] <= box[1] and box[2] <= z[1] <= box[3]):
-        raise ValueError(f"{name} = {tuple(z.tolist())} lies outside the bounds {box}")
-    return float(z[0]), float(z[1])
 
 
 def _far_medians(points: NDArray, index: NDArray, count: int) -> tuple[NDArray, NDArray]:
@@ -261,12 +237,3 @@ def _magnification(metric: Metric, box: tuple[float, ...], dtype: torch.dtype) -
     scaled = np.clip((log - low) / max(high - low, 1e-12), 0, 1)
     pixels = np.rint(255 * scaled).astype(np.uint8)
     return {"pixels": pixels.tobytes(), "size": GRID, "range": [round(low, 3), round(high, 3)]}
-
-
-def _float32(tensors: list[Tensor]) -> bytes:
-    flat = [tensor.detach().cpu().numpy().astype("<f4").ravel() for tensor in tensors]
-    return np.concatenate(flat).tobytes()
-
-
-def _numpy(values: Any) -> NDArray:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch import distributions as dist
 
 from geomlib.riemann import FisherRaoMetric
-from geomlib.teaching.widgets.assets import ASSETS, style
+from geomlib.teaching.widgets.assets import script, style
 
 __all__ = ["NormalGeodesic"]
 
@@ -46,7 +46,7 @@ class NormalGeodesic(anywidget.AnyWidget):
     2.6124
     """
 
-    _esm = ASSETS / "normal_geodesic.js"
+    _esm = script("normal_geodesic")
     _css = style("normal_geodesic")
 
     a = traitlets.Tuple(traitlets.CFloat(), traitlets.CFloat()).tag(sync=True)

@@ -216,8 +216,8 @@ class PullbackMetric(Metric):
 
     def _matrices(self, z: Tensor) -> Tensor:
         if self.ambient is None:
-            columns = self._tangents(z).movedim(0, 1)  # (B, d, n)
-            return columns @ columns.mT
+            parts = (part.movedim(0, 1) for part in self._tangents(z))  # (B, d, n)
+            return sum(columns @ columns.mT for columns in parts)  # type: ignore[return-value]
         value, first, _ = self._taylor(z)
         jacobian = first.movedim(0, -1)
         return jacobian.mT @ self.ambient.lower(value, jacobian)
@@ -230,17 +230,27 @@ class PullbackMetric(Metric):
             return self.ambient.squared_chords(value)
         return (value[:, 1:] - value[:, :-1]).square().sum(-1)
 
-    def _tangents(self, z: Tensor) -> Tensor:
-        r"""$\partial_i f$, `(d, B, n)`; of a linear last layer, the tangents alone."""
+    def _tangents(self, z: Tensor) -> list[Tensor]:
+        r"""$\partial_i f$, `(d, B, n)`, in one piece or two: some of the outputs, then the others.
+
+        Of a linear last layer, the tangents alone. That of `folded` is triangular, so the lower
+        half of its outputs does not see the first half of its inputs.
+        """
         layers: Any = self.f if is_plain(self.f, nn.Sequential) else ()
         if len(layers) < 2 or not is_plain(layers[-1], nn.Linear):
-            return self._taylor(z).first
+            return [self._taylor(z).first]
         last = layers[-1]
         at = PullbackMetric(layers[:-1])._taylor(z)
         if at.value.shape[-1] != last.in_features:  # it works on rows, or something is wrong
-            return self._taylor(z).first
-        pushed = at.first @ last.weight.mT
-        total = pushed[:, :1].sum() + (0 if last.bias is None else last.bias.sum())
+            return [self._taylor(z).first]
+        if getattr(last, "upper_triangular", False):
+            half = last.in_features // 2
+            upper, lower = last.weight[:half], last.weight[half:, half:]
+            pushed = [at.first @ upper.mT, at.first[..., half:] @ lower.mT]
+        else:
+            pushed = [at.first @ last.weight.mT]
+        bias = 0 if last.bias is None else last.bias.sum()
+        total = bias + sum(part[:, :1].sum() for part in pushed)
         if not inside_transform(total) and not torch.isfinite(total):
             self._check_finite(self._decode(z))
         return pushed
@@ -421,4 +431,5 @@ def isometric_core(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     core = nn.Linear(linear.in_features, linear.in_features, bias=False, device="meta")
     del core.weight  # R takes its place, and keeps its dependence on W
     core.weight = torch.linalg.qr(linear.weight).R
+    core.upper_triangular = True  # type: ignore[assignment]
     return nn.Sequential(*layers[:-1], core)

@@ -339,23 +339,11 @@ function connect(view, [x0, x1, y0, y1], point, move) {
     return [x0 + ((x1 - x0) * (event.clientX - box.left)) / box.width, y1 - ((y1 - y0) * (event.clientY - box.top)) / box.height];
   };
   for (const [name, element] of Object.entries(view.handles)) {
-    element.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      element.focus();
-      element.setPointerCapture(event.pointerId);
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (element.hasPointerCapture(event.pointerId)) move(name, toLatent(event));
-    });
-    element.addEventListener("click", (event) => event.stopPropagation()); // the end of a drag
-    element.addEventListener("keydown", (event) => {
-      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-      if (!way) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const size = (event.shiftKey ? 0.05 : 0.01) * (x1 - x0);
-      move(name, point[name].map((x, k) => x + size * way[k]));
-    });
+    const press = (arrow, large) => {
+      const size = (large ? 0.05 : 0.01) * (x1 - x0);
+      move(name, point[name].map((x, k) => x + size * arrow[k]));
+    };
+    movable(element, (event) => move(name, toLatent(event)), press);
   }
   view.map.addEventListener("click", (event) => {
     const z = toLatent(event);

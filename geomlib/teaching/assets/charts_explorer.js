@@ -257,24 +257,14 @@ function connect({ plot, handle }, angle, change) {
     if (x === 0 && y === 0) return; // the centre has no angle
     change(snapped(Math.atan2(y, x)));
   };
-  handle.addEventListener("pointerdown", (event) => {
-    event.preventDefault();
-    handle.focus();
-    handle.setPointerCapture(event.pointerId);
-  });
-  handle.addEventListener("pointermove", (event) => {
-    if (handle.hasPointerCapture(event.pointerId)) towards(event);
-  });
-  handle.addEventListener("click", (event) => event.stopPropagation());
+  const press = ([right, up], large) => change(angle() + ((up - right) * (large ? 10 : 1) * Math.PI) / 180);
+  const jumps = {
+    Home: () => change(0),
+    PageUp: () => change(Math.PI / 2),
+    PageDown: () => change(-Math.PI / 2),
+  };
+  movable(handle, towards, press, jumps);
   plot.addEventListener("click", towards);
-  handle.addEventListener("keydown", (event) => {
-    const direction = { ArrowLeft: 1, ArrowUp: 1, ArrowRight: -1, ArrowDown: -1 }[event.key];
-    const place = { Home: 0, PageUp: Math.PI / 2, PageDown: -Math.PI / 2 }[event.key];
-    if (direction === undefined && place === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    change(place ?? angle() + (direction * (event.shiftKey ? 10 : 1) * Math.PI) / 180);
-  });
 }
 
 export default { render };

@@ -11,6 +11,28 @@ function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+// What is dragged, or moved by keys: `drag(event)` while the pointer has it,
+// `press([right, up], shift)` for an arrow, and `jumps` names what other keys do.
+function movable(handle, drag, press, jumps = {}) {
+  handle.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    handle.focus();
+    handle.setPointerCapture(event.pointerId);
+  });
+  handle.addEventListener("pointermove", (event) => {
+    if (handle.hasPointerCapture(event.pointerId)) drag(event);
+  });
+  handle.addEventListener("click", (event) => event.stopPropagation()); // the end of a drag is none
+  handle.addEventListener("keydown", (event) => {
+    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!arrow && !jumps[event.key]) return;
+    event.preventDefault();
+    event.stopPropagation(); // these keys belong to the figure, not to the notebook
+    if (arrow) press(arrow, event.shiftKey);
+    else jumps[event.key]();
+  });
+}
+
 // Every tenth colour of matplotlib's viridis.
 const VIRIDIS = [
   [68, 1, 84], [72, 35, 116], [64, 67, 135], [52, 94, 141], [41, 120, 142], [32, 144, 140],

@@ -358,21 +358,7 @@ function connect(view, { state, move, aim, choose, set }) {
     tip: ([right, up], size) => aim(state.angle + (up - right) * size), // up and left turn it on
   };
   for (const [name, element] of Object.entries(view.handles)) {
-    element.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      element.focus();
-      element.setPointerCapture(event.pointerId);
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (element.hasPointerCapture(event.pointerId)) drag[name](event);
-    });
-    element.addEventListener("keydown", (event) => {
-      const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-      if (!arrow) return;
-      event.preventDefault();
-      event.stopPropagation(); // the arrow keys belong to the figure, not to the notebook
-      press[name](arrow, event.shiftKey ? 0.2 : 0.05);
-    });
+    movable(element, drag[name], (arrow, large) => press[name](arrow, large ? 0.2 : 0.05));
   }
   view.select.addEventListener("change", () => choose(view.select.value));
   for (const [name, input] of Object.entries(view.inputs)) {

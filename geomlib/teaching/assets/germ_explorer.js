@@ -272,23 +272,10 @@ function connect({ plot, handle, selects }, shown, change) {
     return REACH * ((2 * (event.clientX - box.left)) / box.width - 1);
   };
   const round = (p) => Math.round(100 * p) / 100;
-  handle.addEventListener("pointerdown", (event) => {
-    event.preventDefault();
-    handle.focus();
-    handle.setPointerCapture(event.pointerId);
-  });
-  handle.addEventListener("pointermove", (event) => {
-    if (handle.hasPointerCapture(event.pointerId)) change({ p: round(pointAt(event)) });
-  });
-  handle.addEventListener("click", (event) => event.stopPropagation());
-  plot.addEventListener("click", (event) => change({ p: round(pointAt(event)) }));
-  handle.addEventListener("keydown", (event) => {
-    const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-    if (!direction && event.key !== "Home") return;
-    event.preventDefault();
-    event.stopPropagation();
-    change({ p: direction ? round(shown.p + direction * (event.shiftKey ? 0.1 : 0.02)) : 0 });
-  });
+  const drag = (event) => change({ p: round(pointAt(event)) });
+  const press = ([right, up], large) => change({ p: round(shown.p + (right + up) * (large ? 0.1 : 0.02)) });
+  movable(handle, drag, press, { Home: () => change({ p: 0 }) });
+  plot.addEventListener("click", drag);
 }
 
 export default { render };

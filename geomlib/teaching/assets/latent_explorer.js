@@ -1265,24 +1265,11 @@ function connect(view, { move, choose, point, data }) {
   };
 
   for (const [name, element] of Object.entries(view.handles)) {
-    element.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      element.focus();
-      element.setPointerCapture(event.pointerId);
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (element.hasPointerCapture(event.pointerId)) move(name, toLatent(event));
-    });
-    element.addEventListener("keydown", (event) => {
-      const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-      if (!direction) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const size = (event.shiftKey ? 0.05 : 0.01) * (xMax - xMin);
-      move(name, point[name].map((value, c) => value + size * direction[c]));
-    });
-    // A click that ends a drag is none on the map.
-    element.addEventListener("click", (event) => event.stopPropagation());
+    const press = (arrow, large) => {
+      const size = (large ? 0.05 : 0.01) * (xMax - xMin);
+      move(name, point[name].map((value, c) => value + size * arrow[c]));
+    };
+    movable(element, (event) => move(name, toLatent(event)), press);
   }
   view.map.addEventListener("click", (event) => {
     const z = toLatent(event);

@@ -250,22 +250,11 @@ function connect(view, state, move, change) {
     return [(x - WIDTH / 2) / UNIT, (FLOOR - y) / UNIT];
   };
   for (const [name, element] of Object.entries(view.handles)) {
-    element.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      element.focus();
-      element.setPointerCapture(event.pointerId);
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (element.hasPointerCapture(event.pointerId)) move(name, toNormal(event));
-    });
-    element.addEventListener("keydown", (event) => {
-      const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-      if (!direction) return;
-      event.preventDefault();
-      event.stopPropagation(); // the arrow keys belong to the figure, not to the notebook
-      const size = event.shiftKey ? 4 * STEP : STEP;
-      move(name, state[name].map((value, i) => value + size * direction[i]));
-    });
+    const press = (arrow, large) => {
+      const size = large ? 4 * STEP : STEP;
+      move(name, state[name].map((value, i) => value + size * arrow[i]));
+    };
+    movable(element, (event) => move(name, toNormal(event)), press);
   }
   view.select.addEventListener("change", () => change("way", view.select.value));
   view.time.addEventListener("input", () => change("time", Number(view.time.value)));

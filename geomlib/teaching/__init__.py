@@ -11,6 +11,7 @@ from geomlib.teaching.widgets import (
     HolonomySlider,
     LatentExplorer,
     NormalGeodesic,
+    ScarceData,
     TangentPusher,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "HolonomySlider",
     "LatentExplorer",
     "NormalGeodesic",
+    "ScarceData",
     "TangentPusher",
     "check",
     "figures",

@@ -13,6 +13,7 @@ from torch import Tensor
 __all__ = ["Mistake", "NotAttempted", "attempt", "check", "compare", "exercise"]
 
 CHAPTERS = (
+    "three_kinds_of_models",
     "charts",
     "germs",
     "tangent_maps",

@@ -93,12 +93,18 @@ def test_the_figure_answers_to_mouse_keyboard_and_lists(visit, widget_site, size
     slider(widget, "Distribution a").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowDown")
-    expect(slider(widget, "Distribution a")).to_have_attribute("aria-valuetext", "μ = 0.05, σ = 0.80")
+    expect(slider(widget, "Distribution a")).to_have_attribute(
+        "aria-valuetext", "μ = 0.05, σ = 0.80"
+    )
     for _ in range(8):
         page.keyboard.press("Shift+ArrowDown")
-    expect(slider(widget, "Distribution a")).to_have_attribute("aria-valuetext", "μ = 0.05, σ = 0.10")
+    expect(slider(widget, "Distribution a")).to_have_attribute(
+        "aria-valuetext", "μ = 0.05, σ = 0.10"
+    )
     drag(widget, "Distribution a", (-0.2, 0.7))
-    expect(slider(widget, "Distribution a")).to_have_attribute("aria-valuetext", re.compile("μ = −3.00"))
+    expect(slider(widget, "Distribution a")).to_have_attribute(
+        "aria-valuetext", re.compile("μ = −3.00")
+    )
 
     time = slider(widget, "Time")
     time.fill("0")
@@ -140,7 +146,9 @@ def test_two_figures_in_a_page_do_not_disturb_each_other(visit, widget_site):
     before = second.inner_text()
     slider(first, "Distribution a").focus()
     page.keyboard.press("ArrowUp")
-    expect(slider(first, "Distribution a")).to_have_attribute("aria-valuetext", "μ = −1.50, σ = 0.45")
+    expect(slider(first, "Distribution a")).to_have_attribute(
+        "aria-valuetext", "μ = −1.50, σ = 0.45"
+    )
     assert second.inner_text() == before
 
 

@@ -8,6 +8,7 @@ from geomlib.teaching.widgets.germ_explorer import GermExplorer
 from geomlib.teaching.widgets.holonomy_slider import HolonomySlider
 from geomlib.teaching.widgets.latent_explorer import LatentExplorer
 from geomlib.teaching.widgets.normal_geodesic import NormalGeodesic
+from geomlib.teaching.widgets.scarce_data import ScarceData
 from geomlib.teaching.widgets.tangent_pusher import TangentPusher
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "HolonomySlider",
     "LatentExplorer",
     "NormalGeodesic",
+    "ScarceData",
     "TangentPusher",
 ]

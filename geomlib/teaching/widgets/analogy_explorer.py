@@ -1,7 +1,6 @@
 """Three codes and two answers to an analogy: parallel transport against a difference of codes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import anywidget
 import numpy as np

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Mistake", "NotAttempted", "attempt", "check", "compare", "exercise"]
+__all__ = ["Mistake", "NotAttempted", "attempt", "check", "compare", "exercise", "numbers"]
 
 CHAPTERS = (
     "three_kinds_of_models",
@@ -103,6 +103,17 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> Tensor:
     if not isinstance(result, Tensor):
         raise Mistake(f"Return a torch tensor; yours is of type {type(result).__name__}.")
     return result.detach()
+
+
+def numbers(answer: Any, count: int, wanted: str) -> Tensor:
+    """The numbers of a pencil exercise, `(count,)`; if they are none, the mistake is `wanted`."""
+    try:
+        value = torch.as_tensor(answer, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise Mistake(wanted) from None
+    if value.shape != (count,):
+        raise Mistake(wanted)
+    return value
 
 
 def compare(answer: Tensor, right: Tensor, mistakes: Mapping[str, Tensor]) -> None:

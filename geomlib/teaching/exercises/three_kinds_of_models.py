@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from geomlib.models import Autoencoder
-from geomlib.teaching.checks import Mistake, attempt, compare, exercise
+from geomlib.teaching.checks import Mistake, attempt, compare, exercise, numbers
 
 __all__ = ["code_sampler", "model_covariance", "nearest_codes", "two_distances"]
 
@@ -17,12 +17,8 @@ __all__ = ["code_sampler", "model_covariance", "nearest_codes", "two_distances"]
 @exercise("three-kinds-of-models-a")
 def two_distances(answer: Any) -> str:
     r"""$p$ on 0 and 1, $q$ on 1 and 3: $D^*(1) = \tfrac12$, JS $= \tfrac12\log 2$, $W_1 = 1.5$."""
-    try:
-        value = torch.as_tensor(answer, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise Mistake("Give three numbers, such as (1, 0.2, 2).") from None
-    if value.shape != (3,):
-        raise Mistake("Give three numbers: D*(1), JS(p, q), W1(p, q).")
+    wanted = "Give three numbers, such as (1, 0.2, 2): D*(1), JS(p, q), W1(p, q)."
+    value = numbers(answer, 3, wanted)
     said = {
         0: {
             "D*(1): q puts mass on 1 too; divide p(1) by p(1) + q(1).": 1.0,

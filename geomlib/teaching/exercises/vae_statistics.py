@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from geomlib.riemann import MatrixMetric
-from geomlib.teaching.checks import Mistake, NotAttempted, attempt, compare, exercise
+from geomlib.teaching.checks import Mistake, NotAttempted, attempt, compare, exercise, numbers
 
 __all__ = ["analogy_on_a_sphere", "bring_together", "kernel_matrix", "step_of_descent"]
 
@@ -16,15 +16,11 @@ __all__ = ["analogy_on_a_sphere", "bring_together", "kernel_matrix", "step_of_de
 @exercise("vae-statistics-a")
 def analogy_on_a_sphere(answer: Any) -> str:
     r"""$a = (1,0,0)$, $b = (0,1,0)$, $c$ the north pole: $d = \exp_c(P \log_a b) = (0, 1, 0)$."""
-    try:
-        value = torch.as_tensor(answer, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise Mistake("Give three numbers, such as (0, 0, -1).") from None
-    if value.shape != (3,):
-        raise Mistake("Give three numbers: the answer is a point of the sphere in space.")
+    wanted = "Give three numbers, such as (0, 0, -1): a point of the sphere in space."
+    value = numbers(answer, 3, wanted)
 
-    def point(*numbers: float) -> Tensor:
-        return torch.tensor(numbers, dtype=torch.float64)
+    def point(*coordinates: float) -> Tensor:
+        return torch.tensor(coordinates, dtype=torch.float64)
 
     compare(
         value,

@@ -22,6 +22,11 @@ from filelock import FileLock
 ROOT = Path(__file__).parent.parent
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
+# The widget manager gives each stored view an area, and the view fills it a while later.
+WIDGETS_ARE_DRAWN = """() => [
+  ...document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]'),
+].every((view) => view.parentElement.querySelector(".widget-subarea > *"))"""
+
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Quiet flags: without them the browser itself calls its makers, whatever the page does.
 CHROMIUM_FLAGS = [
@@ -68,6 +73,7 @@ def browser():
 def visit(browser) -> Iterator[Callable]:
     """Opens a page as a reader does: `page = visit(url, size=PHONE, scheme="dark")`.
 
+    It waits until the page has come to rest and its interactive figures are drawn.
     When the test ends, no page it opened may have asked a foreign host for anything,
     raised an error or logged one. Foreign requests are refused as they are made.
     """
@@ -97,6 +103,7 @@ def visit(browser) -> Iterator[Callable]:
             lambda line: line.type == "error" and errors.append(f"{page.url}: {line.text}"),
         )
         page.goto(url, wait_until="networkidle")
+        page.wait_for_function(WIDGETS_ARE_DRAWN)
         return page
 
     yield visit

@@ -1,12 +1,13 @@
 """The built pages as a reader's browser sees them."""
 
 import re
+import time
 
 import latent_explorer_page
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from conftest import DESKTOP, PHONE, ROOT
+from conftest import DESKTOP, PHONE, ROOT, WIDGETS_ARE_DRAWN
 
 pytestmark = pytest.mark.browser
 
@@ -87,3 +88,11 @@ def test_the_latent_explorer_answers_without_a_kernel(visit, book_server, size):
     figure = page.locator(".lx").first
     figure.wait_for()
     latent_explorer_page.check_everything(figure)
+
+
+def test_a_slow_connection_brings_the_figures_all_the_same(visit, book_server):
+    """Later than the seven seconds after which the loader would look elsewhere by itself."""
+    page = visit(f"{book_server}/{CHAPTERS[0]}.html")
+    page.context.route("**/vendor/anywidget.js", lambda route: (time.sleep(9), route.continue_()))
+    page.reload(wait_until="load")
+    page.wait_for_function(WIDGETS_ARE_DRAWN)

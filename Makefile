@@ -21,7 +21,7 @@ endif
 # Two test processes share the cores; a thread pool in each would only slow them.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help lab test lint book serve-book outputs bench clean
+.PHONY: help lab test lint book serve-book outputs assignment bench clean
 .DEFAULT_GOAL := help
 
 help:  ## say what each command does
@@ -54,6 +54,10 @@ serve-book: book  ## build the book and serve it on this machine (PORT=8000)
 outputs: $(READY)  ## run one chapter and store its outputs (CHAPTER=vae_geodesics)
 	@test -n '$(CHAPTER)' || { echo 'Which chapter? make outputs CHAPTER=vae_geodesics'; exit 1; }
 	@$(BIN)/python book/outputs.py $(wildcard course/*_$(CHAPTER).ipynb)
+
+assignment: $(READY)  ## build what students get from a chapter into classroom/release (CHAPTER=germs)
+	@test -n '$(CHAPTER)' || { echo 'Which chapter? make assignment CHAPTER=germs'; exit 1; }
+	@$(BIN)/python classroom/assignment.py $(CHAPTER) $(ARGS)
 
 bench: $(READY) $(PEERS_READY)  ## time the library beside its peers and write the book's page
 	@$(BIN)/python benchmarks/page.py $(ARGS)

@@ -68,7 +68,13 @@ class LocalBasis:
     """
 
     def __init__(
-        self, h: Map, x: Float[Tensor, "*batch n"], k: int, *, min_gap: float = MIN_GAP, seed: int = 0
+        self,
+        h: Map,
+        x: Float[Tensor, "*batch n"],
+        k: int,
+        *,
+        min_gap: float = MIN_GAP,
+        seed: int = 0,
     ):
         as_points(x, "x")
         self.h, self.x, self.k, self.min_gap, self.seed = h, x, k, min_gap, seed
@@ -112,7 +118,7 @@ class LocalBasis:
         return _apply(self.U, self.S * _coordinates(self.V, v))
 
     def lift(self, u: Float[Tensor, "*batch m"]) -> Float[Tensor, "*batch n"]:
-        r"""$V \Lambda^{-1} U^\top u$: the shortest vector of $X$ that `push` takes to $U U^\top u$."""
+        r"""$V \Lambda^{-1} U^\top u$: the shortest vector that `push` takes to $U U^\top u$."""
         return _apply(self.V, _coordinates(self.U, u) / self.S)
 
     def norm(self, v: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
@@ -126,7 +132,7 @@ class LocalBasis:
         if rank < self.k:
             warnings.warn(
                 f"k = {self.k} directions were asked for, but h has rank {rank} at some samples: "
-                f"the others are arbitrary, and no vector can be lifted along them. Take k = {rank}",
+                f"the others are arbitrary, and no vector is lifted along them. Take k = {rank}",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -191,9 +197,9 @@ def edit(
 def transport(
     v: Float[Tensor, "*batch n"], start: LocalBasis, end: LocalBasis
 ) -> Float[Tensor, "*batch n"]:
-    r"""$v' = V' \Lambda'^{-1} c$, $\;c \propto U'^\top u$, $\;u = U \Lambda V^\top v$, $\|c\| = \|u\|$.
+    r"""$v' = V' \Lambda'^{-1} c$ with $c \propto U'^\top u$, $\|c\| = \|u\|$, where $u = J v$.
 
-    The vector is pushed to $H$, projected on the span of $U'$ there, given back its length, and
+    The vector is pushed to $H$, $u = U \Lambda V^\top v$, projected on the span of $U'$ there, given back its length, and
     lifted to $X$ at the other sample. Along a path of small steps this tends to parallel transport
     of the pull-back metric as far as the bases span its tangent spaces; between two samples far
     apart, as Park et al. use it, it is an approximation.
@@ -292,7 +298,7 @@ def bridge(
     steps: int = 16,
     min_gap: float = 1.0,
 ) -> Path:
-    r"""From $a$ towards $h(b)$: the path in $X$ whose image in $H$ is straight, as far as it can be.
+    r"""From $a$ towards $h(b)$: a path in $X$ whose image in $H$ is straight, as far as it can be.
 
     At each node the remaining difference $h(b) - h(x_j)$ is lifted by the local basis, and the path
     takes its share $1/(N - j)$ of it. It ends where $h$ looks as at $b$, seldom at $b$ itself:

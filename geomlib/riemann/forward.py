@@ -1,4 +1,4 @@
-r"""A value and its tangents, carried together through any map: $J V$ at the price of $1 + k$ passes.
+r"""A value and its tangents, carried together through a map: $J V$ for $1 + k$ forward passes.
 
 `torch.func.vmap` over `jvp` gives the same numbers, but spends several times as long on small
 networks. Here the map is called once with an object that stands in for the points, and each
@@ -27,9 +27,7 @@ class CannotCarryError(Exception):
     """There is no rule for this operation."""
 
 
-def carry(
-    f: Callable[[Any], Any], x: Tensor, tangents: Tensor
-) -> tuple[Tensor, Tensor] | None:
+def carry(f: Callable[[Any], Any], x: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor] | None:
     r"""$f(x)$ and the tangents behind $f$, `(k, ...)`; `None` if $f$ does what has no rule here.
 
     Args:
@@ -107,7 +105,7 @@ class Carried:
     def __iadd__(self, other: Any) -> Carried:
         raise CannotCarryError("an operation in place")
 
-    __isub__ = __imul__ = __itruediv__ = __setitem__ = __iadd__  # type: ignore[assignment]
+    __isub__ = __imul__ = __itruediv__ = __iadd__
 
     def __neg__(self) -> Carried:
         return Carried(-self.value, -self.tangents)
@@ -185,14 +183,15 @@ def _by_slope(function: Callable[..., Tensor]) -> Callable[..., Carried]:
     """The rule of an elementwise function: all tangents times one slope."""
 
     def rule(x: Any, *args: Any, **kwargs: Any) -> Carried:
-        if not isinstance(x, Carried) or kwargs.pop("inplace", False):
+        others = (*args, *kwargs.values())  # `True` says "in place"
+        if not isinstance(x, Carried) or any(o is True or isinstance(o, Carried) for o in others):
             raise CannotCarryError(function)
-        if any(isinstance(arg, Carried) for arg in (*args, *kwargs.values())):
-            raise CannotCarryError(function)
-        value, slope = torch.func.jvp(
-            lambda h: function(h, *args, **kwargs), (x.value,), (torch.ones_like(x.value),)
-        )
-        return Carried(value, x.tangents * slope)
+
+        def at(h: Tensor) -> Tensor:
+            return function(h, *args, **kwargs)
+
+        pair: Any = torch.func.jvp(at, (x.value,), (torch.ones_like(x.value),))
+        return Carried(pair[0], x.tangents * pair[1])
 
     return rule
 
@@ -202,22 +201,23 @@ def _parts(x: Any) -> tuple[Any, Tensor | None]:
 
 
 def _add(left: Any, right: Any, *, alpha: float = 1) -> Carried:
-    return _sum(left, right, 1.0, alpha)
+    return _sum(left, right, alpha)
 
 
 def _sub(left: Any, right: Any, *, alpha: float = 1) -> Carried:
-    return _sum(left, right, 1.0, -alpha)
+    return _sum(left, right, -alpha)
 
 
-def _sum(left: Any, right: Any, sign: float, other: float) -> Carried:
+def _sum(left: Any, right: Any, other: float) -> Carried:
     (a, da), (b, db) = _parts(left), _parts(right)
-    value = a + b if other == 1 else a - b if other == -1 else a + other * b
+    value = a + b if other == 1 else a + other * b
     if da is not None and db is not None:
         _same_rank(a, b)
         return Carried(value, torch.add(da, db, alpha=other))
     if da is not None:
         return Carried(value, _as_wide(da, a, value))
-    return Carried(value, _as_wide(db if other == 1 else other * db, b, value))
+    moved = _as_wide(db, b, value)
+    return Carried(value, moved if other == 1 else other * moved)
 
 
 def _mul(left: Any, right: Any) -> Carried:

@@ -60,9 +60,7 @@ def products(f: Callable[[Tensor], Tensor], x: Float[Tensor, "B n"], block: int)
     return Products(at, _pusher(f, x, at), pull)
 
 
-def _pusher(
-    f: Callable[[Tensor], Tensor], x: Tensor, value: Tensor
-) -> Callable[[Tensor], Tensor]:
+def _pusher(f: Callable[[Tensor], Tensor], x: Tensor, value: Tensor) -> Callable[[Tensor], Tensor]:
     r"""$V \mapsto J V$, where the value is known: `push` without a second look at it."""
     trial = carry(f, x, torch.zeros_like(x)[None])
     if trial is None or not _agree(trial[0].flatten(1), value):
@@ -94,7 +92,8 @@ def push(
     def along(v: Tensor):
         return torch.func.jvp(lambda point: evaluate(f, point), (x,), (v,))
 
-    # contiguous: forward mode writes into the tangents
+    # contiguous: forward mode writes into points and tangents, which an expanded one forbids
+    x = x.contiguous()
     value, moved = torch.func.vmap(along)(V.movedim(-1, 0).contiguous())
     return value[0], moved.movedim(0, -1)
 

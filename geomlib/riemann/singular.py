@@ -189,7 +189,8 @@ def _bidiagonalise(
     U, T = start.new_zeros(B, d, 0), start.new_zeros(B, 0, 0)
     before = start.new_full((B, k), torch.inf)
     iterations = torch.zeros(B, dtype=torch.long, device=start.device)
-    enough = max(tolerance, 8 * torch.finfo(start.dtype).eps)
+    rounding = 8 * torch.finfo(start.dtype).eps
+    enough = max(tolerance, rounding)
     for turn in range(1, max_iterations + 1):
         last, column = _orthogonalise(at.push(newest), U)
         U = torch.cat([U, last], -1) if U.shape[-1] else last
@@ -200,8 +201,10 @@ def _bidiagonalise(
             l, s, rh = torch.linalg.svd(T)  # noqa: E741
             # what J^T u_i has outside of span V: nothing as soon as V is the whole space
             leak = above[..., V.shape[-1] :, :] @ l[..., -last.shape[-1] :, :k]
-            rests = (s[..., :k] - before).abs() <= enough * (s[..., :k] + s[..., :1] / 10)
-            done = (rests & (leak.norm(dim=-2) <= enough**0.5 * s[..., :1])).all(-1) | full
+            rests = (s[..., :k] - before).abs() <= enough * s[..., :k] + rounding * s[..., :1]
+            # an error of s_i is of second order in the leak: about leak^2 / (2 gap)
+            tight = leak.norm(dim=-2) <= enough**0.5 * s[..., :k] / 2 + rounding * s[..., :1]
+            done = (rests & tight).all(-1) | full
             before = s[..., :k]
             iterations = torch.where(done & (iterations == 0), turn, iterations)
             if done.all() or turn == max_iterations:

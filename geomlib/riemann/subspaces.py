@@ -41,7 +41,8 @@ def orthonormal_basis(B: Float[Tensor, "*batch n k"]) -> Float[Tensor, "*batch n
     n, k = _as_columns(B, "B").shape[-2:]
     Q, R = torch.linalg.qr(B)
     if not inside_transform(B) and B.numel():
-        unit = R.detach() / R.detach().norm(dim=-2, keepdim=True).clamp_min(torch.finfo(R.dtype).tiny)
+        length = R.detach().norm(dim=-2, keepdim=True)
+        unit = R.detach() / length.clamp_min(torch.finfo(R.dtype).tiny)
         rank = int(numerical_rank(torch.linalg.svdvals(unit), n).min())
         if rank < k:
             raise ValueError(
@@ -109,7 +110,7 @@ class SpectralGap(NamedTuple):
         ratio: $s_k / s_{k+1}$, `(...)`.
     """
 
-    index: Int[Tensor, "*batch"]
+    index: Int[Tensor, "*batch"]  # type: ignore[assignment]
     ratio: Float[Tensor, "*batch"]
 
 

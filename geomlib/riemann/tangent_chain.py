@@ -219,8 +219,8 @@ class TangentChain:
         if self._basis is None:
             raise ValueError(
                 "this chain has no basis of a tangent space to push: TangentChain(steps, x, basis) "
-                "with basis (..., n, d). Without one the image of all of R^n is meant, whose frames "
-                "are those of singular(i) and composition()"
+                "with basis (..., n, d). The frames of all of R^n are those of singular(i) and "
+                "composition()"
             )
         bases, factors = [orthonormal_basis(self._basis)], []
         for i in range(len(self)):

@@ -199,10 +199,10 @@ def transport(
 ) -> Float[Tensor, "*batch n"]:
     r"""$v' = V' \Lambda'^{-1} c$ with $c \propto U'^\top u$, $\|c\| = \|u\|$, where $u = J v$.
 
-    The vector is pushed to $H$, $u = U \Lambda V^\top v$, projected on the span of $U'$ there, given back its length, and
-    lifted to $X$ at the other sample. Along a path of small steps this tends to parallel transport
-    of the pull-back metric as far as the bases span its tangent spaces; between two samples far
-    apart, as Park et al. use it, it is an approximation.
+    The vector is pushed to $H$ by $J = U \Lambda V^\top$, projected on the span of $U'$ there,
+    given back its length, and lifted to $X$ at the other sample. Along a path of small steps this
+    tends to parallel transport of the pull-back metric as far as the bases span its tangent spaces;
+    between two samples far apart, as Park et al. use it, it is an approximation.
 
     Args:
         v: vectors at `start.x`; what lies outside the span of `start.V` is dropped.

@@ -64,10 +64,10 @@ def _pusher(f: Callable[[Tensor], Tensor], x: Tensor, value: Tensor) -> Callable
     r"""$V \mapsto J V$, where the value is known: `push` without a second look at it."""
     trial = carry(f, x, torch.zeros_like(x)[None])
     if trial is None or not _agree(trial[0].flatten(1), value):
-        return lambda V: push(f, x, V)[1]
+        return lambda V: push(f, x, V, value)[1]
 
     def pusher(V: Tensor) -> Tensor:
-        carried = carry(f, x, V.movedim(-1, 0))
+        carried = carry(f, x, V.movedim(-1, 0).contiguous())
         assert carried is not None
         return carried[1].flatten(2).movedim(0, -1)
 
@@ -75,17 +75,23 @@ def _pusher(f: Callable[[Tensor], Tensor], x: Tensor, value: Tensor) -> Callable
 
 
 def push(
-    f: Callable[[Tensor], Tensor], x: Float[Tensor, "B n"], V: Float[Tensor, "B n k"]
+    f: Callable[[Tensor], Tensor],
+    x: Float[Tensor, "B n"],
+    V: Float[Tensor, "B n k"],
+    value: Float[Tensor, "B m"] | None = None,
 ) -> tuple[Float[Tensor, "B m"], Float[Tensor, "B m k"]]:
     r"""$f(x)$ and $J_f(x) V$: one pass forward carries the value and $k$ tangents.
+
+    `value` is $f(x)$, if it is known already.
 
     >>> push(lambda x: x**2, torch.tensor([[3.0]]), torch.ones(1, 1, 1))
     (tensor([[9.]]), tensor([[[6.]]]))
     """
     if not inside_transform(x) and not inside_transform(V):
-        value = evaluate(f, x)
-        check_finite(value)
-        carried = carry(f, x, V.movedim(-1, 0))
+        if value is None:
+            value = evaluate(f, x)
+            check_finite(value)
+        carried = carry(f, x, V.movedim(-1, 0).contiguous())
         if carried is not None and _agree(carried[0].flatten(1), value):
             return value, carried[1].flatten(2).movedim(0, -1)
 
@@ -127,11 +133,13 @@ def evaluate(f: Callable[[Tensor], Tensor], x: Float[Tensor, "B n"]) -> Float[Te
 
 
 def check_finite(value: Tensor, name: str = "f") -> None:
-    """Raise a `ValueError` if a value is NaN or infinite."""
-    if inside_transform(value) or torch.isfinite(value).all():
+    """Raise a `ValueError` if a value `(B, ...)` is NaN or infinite."""
+    # a finite sum has finite terms, and costs a tenth of looking at each of them
+    if inside_transform(value) or torch.isfinite(value.sum()):
         return
-    bad = ~torch.isfinite(value).all(-1)
-    raise ValueError(
-        f"{name} returned NaN or infinity at {int(bad.sum())} of {bad.numel()} points: check its "
-        "weights, and that the points lie where it is defined"
-    )
+    bad = ~torch.isfinite(value).flatten(1).all(-1)
+    if bad.any():
+        raise ValueError(
+            f"{name} returned NaN or infinity at {int(bad.sum())} of {len(bad)} points: check its "
+            "weights, and that the points lie where it is defined"
+        )

@@ -19,7 +19,7 @@ __all__ = ["DENSE_LIMIT", "SingularTriples", "singular_triples"]
 
 DENSE_LIMIT = 2**16  # entries of the largest Jacobian that is written down: 256 by 256
 OVERSAMPLING = 4
-CHUNK = 16  # points at once
+CHUNK = 8  # points at once
 MOST_BLOCKS = 16  # kept at once; then the search starts again from the best vectors
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from geomlib.riemann.products import check_finite, evaluate, push
 from geomlib.riemann.singular import DENSE_LIMIT, SingularTriples, singular_triples
 from geomlib.riemann.subspaces import numerical_rank, orthonormal_basis, principal_angles
-from geomlib.riemann.validation import as_points, same_kind
+from geomlib.riemann.validation import as_points, inside_transform, same_kind
 
 __all__ = ["Frames", "TangentChain"]
 
@@ -205,12 +205,17 @@ class TangentChain:
 
     def _push(self, i: int, B: Tensor) -> Tensor:
         """`J_i B`, a few points at a time."""
-        x = self.points[i]
+        x, after = self.points[i], self.points[i + 1]
         count = max(1, self.chunk_size // B.shape[-1])
-        flat = x.reshape(-1, x.shape[-1]), B.reshape(-1, *B.shape[-2:])
-        pairs = zip(*(tensor.split(count) for tensor in flat), strict=True)
-        moved = torch.cat([push(self.steps[i], *pair)[1] for pair in pairs])
-        check_finite(moved.detach().flatten(1), f"the derivative of step {i}")
+        flat = (
+            x.reshape(-1, x.shape[-1]),
+            B.reshape(-1, *B.shape[-2:]),
+            after.reshape(-1, after.shape[-1]),
+        )
+        pieces = zip(*(tensor.split(count) for tensor in flat), strict=True)
+        parts = [push(self.steps[i], *piece)[1] for piece in pieces]
+        moved = torch.cat(parts) if len(parts) > 1 else parts[0]
+        check_finite(moved.detach(), f"the derivative of step {i}")
         return moved.reshape(*x.shape[:-1], *moved.shape[-2:])
 
     @cached_property
@@ -295,7 +300,7 @@ def _check_steps(steps: list[Step]) -> None:
 
 def _check_rank(moved: Tensor, i: int) -> None:
     """Raise a `ValueError` if the image of a tangent space has lost dimensions."""
-    if not moved.numel():
+    if inside_transform(moved) or not moved.numel():
         return
     s = torch.linalg.svdvals(moved.detach())
     rank = int(numerical_rank(s, moved.shape[-2]).min())

@@ -262,6 +262,26 @@ def test_tangents_through_any_map(name):
     assert_close(at.push(V), moved)
 
 
+@pytest.mark.parametrize("outputs", [3, 80])
+@pytest.mark.parametrize("own", [False, True])
+def test_tangents_where_nothing_is_carried(outputs, own):
+    """Few rows or many; a map with constants of its own for each point."""
+    matrix = draw(6, outputs, seed=3)
+    each = draw(3, 1, seed=4) if own else 1.0
+    x, V = draw(3, 6).requires_grad_(), draw(3, 6, 2, seed=1)
+
+    def f(x):
+        return torch.where(x > 0, x.sin(), x**3) @ matrix * each
+
+    expected = torch.stack([torch.func.jvp(f, (x,), (v,))[1] for v in V.unbind(-1)], -1)
+    moved = push(f, x, V)[1]
+    assert_close(moved, expected)
+    (slope,) = torch.autograd.grad(moved.square().sum(), x)
+    assert_close(slope, torch.autograd.grad(expected.square().sum(), x)[0])
+    with torch.no_grad():
+        assert not push(f, x, V)[1].requires_grad
+
+
 def test_tangents_are_differentiable_in_both_modes():
     f, x, V = CARRIED["network"], draw(3, 6).requires_grad_(), draw(3, 6, 2, seed=1)
     assert torch.autograd.gradcheck(lambda x: push(f, x, V)[1], x)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -34,11 +34,11 @@ class SingularTriples(NamedTuple):
         iterations: how many blocks were needed, `(...)`; 0 where the Jacobian was small.
     """
 
-    U: Float[Tensor, "*batch m k"]
-    S: Float[Tensor, "*batch k"]
-    V: Float[Tensor, "*batch n k"]
-    converged: Bool[Tensor, "*batch"]
-    iterations: Int[Tensor, "*batch"]
+    U: Tensor
+    S: Tensor
+    V: Tensor
+    converged: Tensor
+    iterations: Tensor
 
 
 def singular_triples(
@@ -63,7 +63,7 @@ def singular_triples(
     Args:
         f: maps points `(B, n)` to `(B, m)`, each by itself; more output dimensions are flattened.
         k: how many.
-        tolerance: of the values, relative to the largest.
+        tolerance: of each value, relative, as far as the last block shows; at least rounding.
         max_iterations: at most so many blocks, each with one product forward and one backward.
         seed: of the first block. The same call gives the same answer.
         chunk_size: at most so many points at once; memory grows with it.
@@ -198,9 +198,9 @@ def _bidiagonalise(
         following, above = _orthogonalise(at.pull(last), V)
         full, many = V.shape[-1] == d, V.shape[-1] == MOST_BLOCKS * block
         if turn > 2 or full or turn == max_iterations:
-            l, s, rh = torch.linalg.svd(T)  # noqa: E741
-            # what J^T u_i has outside of span V: nothing as soon as V is the whole space
-            leak = above[..., V.shape[-1] :, :] @ l[..., -last.shape[-1] :, :k]
+            P, s, Qh = torch.linalg.svd(T)
+            # what J^T u_i has outside of span V
+            leak = above[..., V.shape[-1] :, :] @ P[..., -last.shape[-1] :, :k]
             rests = (s[..., :k] - before).abs() <= enough * s[..., :k] + rounding * s[..., :1]
             # an error of s_i is of second order in the leak: about leak^2 / (2 gap)
             tight = leak.norm(dim=-2) <= enough**0.5 * s[..., :k] / 2 + rounding * s[..., :1]
@@ -210,14 +210,14 @@ def _bidiagonalise(
             if done.all() or turn == max_iterations:
                 break
             if many:  # start again from the best so far
-                V = newest = V @ rh.mT[..., :block]
+                V = newest = V @ Qh.mT[..., :block]
                 U, T = U[..., :0], T[..., :0, :0]
                 continue
         room = d - V.shape[-1]
         newest = following if room >= block else _rest(V, room)
         V = torch.cat([V, newest], -1)
     iterations = torch.where(iterations == 0, turn, iterations)
-    return U @ l[..., :k], s[..., :k], V @ rh.mT[..., :k], done, iterations
+    return U @ P[..., :k], s[..., :k], V @ Qh.mT[..., :k], done, iterations
 
 
 def _orthogonalise(X: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:

@@ -187,7 +187,7 @@ def _bidiagonalise(
     B, d, block = start.shape
     V, newest = start, start
     U, T = start.new_zeros(B, d, 0), start.new_zeros(B, 0, 0)
-    before = start.new_full((B, k), torch.inf)
+    before = change = start.new_full((B, k), torch.inf)
     iterations = torch.zeros(B, dtype=torch.long, device=start.device)
     rounding = 8 * torch.finfo(start.dtype).eps
     enough = max(tolerance, rounding)
@@ -197,11 +197,12 @@ def _bidiagonalise(
         T = torch.cat([F.pad(T, (0, 0, 0, column.shape[-2] - T.shape[-2])), column], -1)
         following, above = _orthogonalise(at.pull(last), V)
         full, many = V.shape[-1] == d, V.shape[-1] == MOST_BLOCKS * block
-        if turn > 2 or full or turn == max_iterations:
+        if turn > 1 or full or turn == max_iterations:
             P, s, Qh = torch.linalg.svd(T)
             # what J^T u_i has outside of span V
             leak = above[..., V.shape[-1] :, :] @ P[..., -last.shape[-1] :, :k]
-            rests = (s[..., :k] - before).abs() <= enough * s[..., :k] + rounding * s[..., :1]
+            missing, change = _still_to_come(s[..., :k] - before, change)
+            rests = missing <= enough * s[..., :k] + rounding * s[..., :1]
             # an error of s_i is of second order in the leak: about leak^2 / (2 gap)
             tight = leak.norm(dim=-2) <= enough**0.5 * s[..., :k] / 2 + rounding * s[..., :1]
             done = (rests & tight).all(-1) | full
@@ -212,12 +213,23 @@ def _bidiagonalise(
             if many:  # start again from the best so far
                 V = newest = V @ Qh.mT[..., :block]
                 U, T = U[..., :0], T[..., :0, :0]
+                before = change = torch.full_like(before, torch.inf)
                 continue
         room = d - V.shape[-1]
         newest = following if room >= block else _rest(V, room)
         V = torch.cat([V, newest], -1)
     iterations = torch.where(iterations == 0, turn, iterations)
     return U @ P[..., :k], s[..., :k], V @ Qh.mT[..., :k], done, iterations
+
+
+def _still_to_come(change: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    r"""What a sequence that closes in geometrically still lacks, and its last change.
+
+    $c^2 / (c' - c)$ for the last two changes $c' > c$: Aitken's extrapolation.
+    """
+    change = change.abs()
+    slower = (last - change).clamp_min(torch.finfo(change.dtype).tiny)
+    return torch.where(last.isinf(), 10 * change, change * (change / slower)), change
 
 
 def _orthogonalise(X: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:

@@ -69,6 +69,15 @@ def test_a_linear_map_has_known_values(name, seed):
         assert (subspace_distance(found.U, U[:, :6].expand(2, -1, -1)) < 1e-2).all()
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("slope", [1e-3, 1e-4])
+def test_a_nearly_flat_spectrum_is_not_cut_short(slope, seed):
+    f, _, s, _ = linear([1 - slope * i for i in range(LARGE)], seed=10 * seed)
+    found = singular_triples(f, torch.zeros(LARGE, dtype=DOUBLE), 4, tolerance=1e-5)
+    assert found.converged
+    assert_close(found.S, s[:4], rtol=5e-5, atol=0)
+
+
 @pytest.mark.parametrize(("m", "n"), [(400, 200), (200, 400), (7000, 10), (10, 7000), (90, 800)])
 def test_both_sides_of_a_map_between_different_spaces(m, n):
     f, _, s, _ = linear(DECAYING[: min(m, n, 60)], m, n)

@@ -189,6 +189,7 @@ def _bidiagonalise(
     U, T = start.new_zeros(B, d, 0), start.new_zeros(B, 0, 0)
     before = change = start.new_full((B, k), torch.inf)
     iterations = torch.zeros(B, dtype=torch.long, device=start.device)
+    done = iterations > 0
     rounding = 8 * torch.finfo(start.dtype).eps
     enough = max(tolerance, rounding)
     for turn in range(1, max_iterations + 1):
@@ -202,10 +203,11 @@ def _bidiagonalise(
             # what J^T u_i has outside of span V
             leak = above[..., V.shape[-1] :, :] @ P[..., -last.shape[-1] :, :k]
             missing, change = _still_to_come(s[..., :k] - before, change)
-            rests = missing <= enough * s[..., :k] + rounding * s[..., :1]
+            rounded = rounding * s[..., :1]
+            rests = (missing <= enough * s[..., :k]) | (change <= rounded)
             # an error of s_i is of second order in the leak: about leak^2 / (2 gap)
-            tight = leak.norm(dim=-2) <= enough**0.5 * s[..., :k] / 2 + rounding * s[..., :1]
-            done = (rests & tight).all(-1) | full
+            tight = leak.norm(dim=-2) <= enough**0.5 * s[..., :k] / 2 + rounded
+            done = done | (rests & tight).all(-1) | full
             before = s[..., :k]
             iterations = torch.where(done & (iterations == 0), turn, iterations)
             if done.all() or turn == max_iterations:

@@ -5,6 +5,12 @@ from geomlib.models.autoencoder import Autoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
+from geomlib.models.riemannian_flow_matching import (
+    SphereFlow,
+    geodesic_interpolant,
+    sphere_exp,
+    sphere_log,
+)
 from geomlib.models.saving import load, save
 from geomlib.models.standard_deviation import RBFStandardDeviation
 from geomlib.models.training import Player, fit, play
@@ -22,9 +28,13 @@ __all__ = [
     "LinearVAE",
     "Player",
     "RBFStandardDeviation",
+    "SphereFlow",
     "WassersteinGAN",
     "fit",
+    "geodesic_interpolant",
     "load",
     "play",
     "save",
+    "sphere_exp",
+    "sphere_log",
 ]

@@ -58,9 +58,7 @@ def test_exp_is_that_of_the_solver_in_a_chart():
     start, velocity = torch.tensor([[1.1, 0.4], [0.3, 0.5]], dtype=torch.float64)
     end = MatrixMetric(G).exp(start, velocity)
     v = jacfwd(on_sphere)(start) @ velocity
-    torch.testing.assert_close(
-        sphere_exp(on_sphere(start), v), on_sphere(end), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(sphere_exp(on_sphere(start), v), on_sphere(end), atol=1e-6, rtol=0)
 
 
 def test_batch_dimensions_lead_and_broadcast():

@@ -122,7 +122,9 @@ def test_axe_finds_nothing(visit, widget_site, theme, size):
 
 @pytest.mark.browser
 def test_two_figures_in_a_page_do_not_disturb_each_other(visit, widget_site):
-    page = visit(embed(widget_site, "two", [SphereInterpolant(), SphereInterpolant((0, 0), (9, 9))]))
+    page = visit(
+        embed(widget_site, "two", [SphereInterpolant(), SphereInterpolant((0, 0), (9, 9))])
+    )
     first, second = page.locator(".si").nth(0), page.locator(".si").nth(1)
     expect(readout(second)).to_contain_text("Distance")
     before, first_before = readout(second).inner_text(), readout(first).inner_text()

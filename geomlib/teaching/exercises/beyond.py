@@ -99,8 +99,9 @@ def metric_in_new_codes(answer: Callable[..., Tensor]) -> str:
             "That is J⁻¹ G J⁻ᵀ: the transpose belongs to the left factor. Check it on a velocity, "
             "w' = J w.": inverse @ G @ inverse.mT,
             "That is J G Jᵀ, which is how the inverse of G changes.": J @ G @ J.mT,
-            "That is J G J⁻¹, how the matrix of a linear map changes. A metric eats two "
-            "vectors.": J @ G @ inverse,
+            "That is J G J⁻¹, how the matrix of a linear map changes. A metric eats two vectors.": J
+            @ G
+            @ inverse,
             "That is J⁻¹ G J, how the matrix of a linear map changes. A metric eats two "
             "vectors.": inverse @ G @ J,
             "You left G as it is: then the lengths of all curves change.": G,
@@ -147,4 +148,3 @@ def two_modes(answer: Callable[[Tensor], Tensor]) -> str:
     return (
         f"A bridge of {bridge:.3f} with the slope {slope:.2f}; no map does it below {needed:.2f}."
     )
-

@@ -47,7 +47,7 @@ def histogram(ax: Axes, rows: Mapping[str, Float[Tensor, " count"]], xlabel: str
     low = min(values.min().item() for values in rows.values())
     high = max(values.max().item() for values in rows.values())
     for number, (label, values) in enumerate(rows.items()):
-        style = {"color": COLOURS[(5, 0, 2)[number % 3]], "linestyle": ("-", "--", ":")[number % 3]}
+        style = {"color": COLOURS[(5, 2, 0)[number % 3]], "linestyle": ("-", "--", ":")[number % 3]}
         ax.hist(
             values.numpy(), bins=60, range=(low, high), histtype="step", linewidth=1.8,
             label=label, **style,

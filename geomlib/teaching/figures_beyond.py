@@ -35,8 +35,8 @@ def globe(ax: Axes, points: Float[Tensor, "count 3"], colour: str, title: str) -
         _front(ax, turn.cos()[:, None] * side + turn.sin()[:, None] * up)
     seen = points.double() @ VIEW.T
     front = seen[:, 2] > 0
-    ax.scatter(*seen[~front, :2].T, s=4, color=colour, alpha=0.12, linewidths=0)
-    ax.scatter(*seen[front, :2].T, s=5, color=colour, alpha=0.6, linewidths=0)
+    for half, alpha in ((seen[~front], 0.12), (seen[front], 0.6)):
+        ax.scatter(half[:, 0], half[:, 1], s=5, color=colour, alpha=alpha, linewidths=0)
     ax.set(title=title, xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.set_aspect("equal")
@@ -47,10 +47,10 @@ def histogram(ax: Axes, rows: Mapping[str, Float[Tensor, " count"]], xlabel: str
     low = min(values.min().item() for values in rows.values())
     high = max(values.max().item() for values in rows.values())
     for number, (label, values) in enumerate(rows.items()):
-        style = {"color": COLOURS[(5, 2, 0)[number % 3]], "linestyle": ("-", "--", ":")[number % 3]}
+        colour, dashes = COLOURS[(5, 2, 0)[number % 3]], ("-", "--", ":")[number % 3]
         ax.hist(
             values.numpy(), bins=60, range=(low, high), histtype="step", linewidth=1.8,
-            label=label, **style,
+            label=label, color=colour, linestyle=dashes,
         )  # fmt: skip
     ax.set(xlabel=xlabel, ylabel="how many")
     ax.legend(fontsize=9)
@@ -83,10 +83,10 @@ def slopes(
     limit: float = 1.6,
 ) -> None:
     """Samples of a flow in the plane, coloured by how far the flow stretches space there."""
-    order = stretch.argsort()
-    image = ax.scatter(
-        *x[order].T, s=4, c=stretch[order].log10(), cmap="viridis", vmin=-1.2, vmax=2
-    )
+    order = stretch.argsort()  # the most stretched on top
+    across, up = x[order].unbind(-1)
+    shade = stretch[order].log10()
+    image = ax.scatter(across, up, s=4, c=shade, cmap="viridis", vmin=-1.2, vmax=2)
     ax.figure.colorbar(image, ax=ax, label=r"$\log_{10}$ of the largest stretch", shrink=0.85)
     ax.set(title=title, xlabel="$x_1$", ylabel="$x_2$", xlim=(-limit, limit), ylim=(-limit, limit))
     ax.set_aspect("equal")

@@ -6,6 +6,12 @@ from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
 from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
+from geomlib.models.riemannian_flow_matching import (
+    SphereFlow,
+    geodesic_interpolant,
+    sphere_exp,
+    sphere_log,
+)
 from geomlib.models.saving import load, save
 from geomlib.models.standard_deviation import RBFStandardDeviation
 from geomlib.models.training import Player, fit, play
@@ -24,13 +30,17 @@ __all__ = [
     "LocalBasis",
     "Player",
     "RBFStandardDeviation",
+    "SphereFlow",
     "WassersteinGAN",
     "bridge",
     "edit",
     "fit",
+    "geodesic_interpolant",
     "load",
     "play",
     "save",
     "shoot",
+    "sphere_exp",
+    "sphere_log",
     "transport",
 ]

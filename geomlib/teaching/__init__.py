@@ -12,6 +12,7 @@ from geomlib.teaching.widgets import (
     LatentExplorer,
     NormalGeodesic,
     ScarceData,
+    SphereInterpolant,
     TangentPusher,
 )
 
@@ -25,6 +26,7 @@ __all__ = [
     "LatentExplorer",
     "NormalGeodesic",
     "ScarceData",
+    "SphereInterpolant",
     "TangentPusher",
     "check",
     "figures",

@@ -7,9 +7,10 @@ import sympy
 import torch
 from conftest import ROOT
 from torch.distributions import kl_divergence
+from torch.nn import functional as F
 
 from geomlib import symbolic
-from geomlib.models import GaussianVAE
+from geomlib.models import GaussianVAE, SphereFlow, geodesic_interpolant
 from geomlib.riemann import ExpectedMetric, FisherRaoMetric, PullbackMetric
 from geomlib.symbolic import Chart, Germ, SmoothMap, TangentVector, surfaces
 
@@ -34,12 +35,15 @@ def names() -> dict:
     vae = GaussianVAE(SIZES["n"], SIZES["d"], hidden=4).double()
     metric = PullbackMetric(decoder)
     z, u, v, a, b = torch.randn(5, SIZES["batch"], SIZES["d"], dtype=torch.float64)
+    x0, x1 = F.normalize(torch.randn(2, SIZES["batch"], SIZES["n"], dtype=torch.float64), dim=-1)
     by_number = {
         "z": z, "u": u, "v": v, "a": a, "b": b, "decoder": decoder, "metric": metric,
         "curve": metric.geodesic(a, b, segments=SIZES["N"]),
         "jacobian": torch.func.vmap(torch.func.jacfwd(decoder)),
         "vae": vae, "expected": ExpectedMetric(vae.mean, vae.std),
         "fisher": FisherRaoMetric(vae.distribution), "kl_divergence": kl_divergence,
+        "x0": x0, "x1": x1, "t": torch.rand(SIZES["batch"], dtype=torch.float64),
+        "interpolant": geodesic_interpolant, "flow": SphereFlow(SIZES["n"]).double(),
     }  # fmt: skip
     by_formula = {
         "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,

@@ -9,6 +9,7 @@ from geomlib.teaching.widgets.holonomy_slider import HolonomySlider
 from geomlib.teaching.widgets.latent_explorer import LatentExplorer
 from geomlib.teaching.widgets.normal_geodesic import NormalGeodesic
 from geomlib.teaching.widgets.scarce_data import ScarceData
+from geomlib.teaching.widgets.sphere_interpolant import SphereInterpolant
 from geomlib.teaching.widgets.tangent_pusher import TangentPusher
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "LatentExplorer",
     "NormalGeodesic",
     "ScarceData",
+    "SphereInterpolant",
     "TangentPusher",
 ]

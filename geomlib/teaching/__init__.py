@@ -2,6 +2,7 @@
 
 from geomlib.teaching import figures
 from geomlib.teaching.checks import check
+from geomlib.teaching.report import Report, report
 from geomlib.teaching.widgets import (
     AnalogyExplorer,
     ChartsExplorer,
@@ -24,8 +25,10 @@ __all__ = [
     "HolonomySlider",
     "LatentExplorer",
     "NormalGeodesic",
+    "Report",
     "ScarceData",
     "TangentPusher",
     "check",
     "figures",
+    "report",
 ]

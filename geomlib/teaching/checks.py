@@ -22,6 +22,7 @@ CHAPTERS = (
     "vae_geodesics",
     "vae_statistics",
     "information_geometry",
+    "your_own_decoder",
 )
 _exercises: dict[str, Callable[..., str]] = {}
 

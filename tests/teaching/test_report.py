@@ -108,9 +108,7 @@ def test_linear_map_gains_nothing(seed, d):
 def test_three_dimensions():
     found = report(stereographic, cloud(d=3), pairs=4)
     torch.testing.assert_close(found.curvature, torch.ones(80, dtype=torch.float64))
-    torch.testing.assert_close(
-        found.magnification, (2 / (1 + (found.sample**2).sum(-1))) ** 3
-    )
+    torch.testing.assert_close(found.magnification, (2 / (1 + (found.sample**2).sum(-1))) ** 3)
     assert found.magnification_map is None and found.betti is None
 
 

@@ -121,7 +121,7 @@ def _emptiness(ax: Axes, report: Report) -> None:
     x, y = z.cpu().unbind(-1)
     ax.contourf(x, y, distance, levels=[report.reach, float("inf")], colors=["0.82"])
     ax.contour(x, y, distance, levels=[report.reach], colors=["0.4"], linewidths=0.8)
-    codes = report.codes[:: 1 + len(report.codes) // SHOWN_CODES].cpu()
+    codes = report.codes[:: max(1, len(report.codes) // SHOWN_CODES)].cpu()
     ax.plot(*codes.T, ".", color=COLOURS[0], markersize=2)
     if report.geodesics is not None:
         for nodes in report.geodesics.points[report.in_the_open].cpu():

@@ -37,6 +37,7 @@ __all__ = [
 
 PIXELS = 64  # of the magnification map, along each side
 FINE_PIXELS = 128  # of the map of distances to the codes
+SMALLEST = 9  # pixels of a piece or a hole
 MARGIN = 0.1  # of the box around the codes, in parts of its longer side
 FEW = 50  # codes: with fewer, quantiles and holes mean little
 UNSURE = 0.001  # relative disagreement of two computations of one curvature
@@ -258,10 +259,13 @@ def betti_numbers(codes: Tensor, box: Tensor, reach: float) -> tuple[int, int]:
     r"""$b_0$ and $b_1$ of the points of a plane box within `reach` of a code, by their pixels.
 
     The bounded components of the complement are $b_1$ in number (Alexander duality). Near pixels
-    hang together over corners too, far ones over edges only, so that no two lines cross.
+    hang together over corners too, far ones over edges only, so that no two lines cross. Regions
+    of fewer than 9 pixels are too small to tell from rounding to the grid, and not counted.
     """
     near = (nearest_code(codes, grid(box, FINE_PIXELS)) <= reach).cpu().numpy()
     near = np.pad(near, 1)
-    _, pieces = label(near, structure=np.ones((3, 3)))
-    _, empty = label(~near)
-    return pieces, empty - 1
+    pieces, _ = label(near, structure=np.ones((3, 3)))
+    empty, _ = label(~near)
+    sizes = [np.bincount(parts.ravel())[1:] for parts in (pieces, empty)]
+    whole, outside_too = (int((size >= SMALLEST).sum()) for size in sizes)
+    return whole, outside_too - 1

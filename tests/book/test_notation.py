@@ -40,6 +40,7 @@ def names() -> dict:
         "jacobian": torch.func.vmap(torch.func.jacfwd(decoder)),
         "vae": vae, "expected": ExpectedMetric(vae.mean, vae.std),
         "fisher": FisherRaoMetric(vae.distribution), "kl_divergence": kl_divergence,
+        "svdvals": torch.linalg.svdvals,
     }  # fmt: skip
     by_formula = {
         "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,

@@ -89,7 +89,7 @@ def _curvature(figure: Figure, ax: Axes, report: Report) -> None:
     values = np.where(report.curvature.abs().cpu() < ROUNDING, 0, report.curvature.cpu())
     low, high = np.quantile(values, LAST_FEW)
     where = report.sample[report.rank == 2].cpu()
-    dots = ax.scatter(*where.T, c=values, s=12, cmap="cividis", vmin=low, vmax=high)
+    dots = ax.scatter(where[:, 0], where[:, 1], c=values, s=12, cmap="cividis", vmin=low, vmax=high)
     figure.colorbar(dots, ax=ax, shrink=0.85)
     _plane(ax, title)
 
@@ -104,7 +104,8 @@ def _lengths(ax: Axes, report: Report) -> None:
         straight = report.lines.arc_length().cpu()
         geodesic = report.geodesics.arc_length().cpu()
     good = report.geodesics.converged.cpu()
-    ax.plot([0, straight.max()], [0, straight.max()], color="0.5", linewidth=1)
+    longest = straight.max().item()
+    ax.plot([0, longest], [0, longest], color="0.5", linewidth=1)
     for which, marker, colour, name in (
         (good, "o", COLOURS[0], "converged"), (~good, "X", COLOURS[5], "not converged")
     ):  # fmt: skip

@@ -206,7 +206,8 @@ def box_around(codes: Tensor) -> Tensor:
 
 def grid(box: Tensor, pixels: int) -> Tensor:
     """Points of a plane box, `(pixels, pixels, 2)`, a row for each value of the second one."""
-    x, y = (torch.linspace(*side.tolist(), pixels).to(box) for side in box.T)
+    share = torch.linspace(0, 1, pixels, dtype=box.dtype, device=box.device)
+    x, y = (low + (high - low) * share for low, high in box.T)
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
 
 

@@ -2,6 +2,7 @@
 
 from geomlib.teaching import figures
 from geomlib.teaching.checks import check
+from geomlib.teaching.report import Report, report
 from geomlib.teaching.widgets import (
     AnalogyExplorer,
     ChartsExplorer,
@@ -25,9 +26,11 @@ __all__ = [
     "HolonomySlider",
     "LatentExplorer",
     "NormalGeodesic",
+    "Report",
     "ScarceData",
     "SphereInterpolant",
     "TangentPusher",
     "check",
     "figures",
+    "report",
 ]

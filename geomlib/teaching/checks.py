@@ -23,6 +23,7 @@ CHAPTERS = (
     "vae_statistics",
     "information_geometry",
     "beyond",
+    "your_own_decoder",
 )
 _exercises: dict[str, Callable[..., str]] = {}
 

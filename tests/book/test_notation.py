@@ -44,6 +44,7 @@ def names() -> dict:
         "fisher": FisherRaoMetric(vae.distribution), "kl_divergence": kl_divergence,
         "x0": x0, "x1": x1, "t": torch.rand(SIZES["batch"], dtype=torch.float64),
         "interpolant": geodesic_interpolant, "flow": SphereFlow(SIZES["n"]).double(),
+        "svdvals": torch.linalg.svdvals,
     }  # fmt: skip
     by_formula = {
         "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,

@@ -4,7 +4,7 @@ The chapters are the source: a cell with the tag `solution` is left out of what 
 a stub is theirs to fill in, a check is locked and scored.
 """
 
-c = get_config()  # noqa: F821
+c = get_config()
 
 c.CourseDirectory.course_id = "geometry-and-generative-models"
 

@@ -86,12 +86,9 @@ def marked(school) -> Path:
     hand_in(school, "ada", RIGHT)
     hand_in(school, "ben", WRONG)
     hand_in(school, "cleo", {})
-    # A cell of Dan's fails, he answers the next question, and turns the check of another into one that always passes.
-    dan = {
-        "germs-a": "1 / 0",
-        "germs-b": RIGHT["germs-b"],
-        "germs-c-check": 'print("germs-c: right.")',
-    }
+    # A cell of Dan's fails, he answers the next question, and edits the check of another.
+    edited = {"germs-c-check": 'print("germs-c: right.")'}
+    dan = {"germs-a": "1 / 0", "germs-b": RIGHT["germs-b"], **edited}
     hand_in(school, "dan", dan)
     for command in ("autograde", "generate_feedback"):
         run(["nbgrader", command, "germs"], school)

@@ -1,6 +1,7 @@
 """Generative models in plain PyTorch, small enough to read in one sitting."""
 
 from geomlib.models.adversarial import GAN, WassersteinGAN
+from geomlib.models.atlas import AtlasModel, ExplicitAtlas
 from geomlib.models.autoencoder import Autoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
@@ -12,11 +13,13 @@ from geomlib.models.vae import BernoulliVAE, CategoricalVAE, GaussianVAE
 
 __all__ = [
     "GAN",
+    "AtlasModel",
     "Autoencoder",
     "BernoulliVAE",
     "CategoricalVAE",
     "Classifier",
     "DecoderOnly",
+    "ExplicitAtlas",
     "GaussianVAE",
     "LinearAutoencoder",
     "LinearVAE",

@@ -3,6 +3,7 @@
 from geomlib.models.adversarial import GAN, WassersteinGAN
 from geomlib.models.atlas import AtlasModel, ExplicitAtlas
 from geomlib.models.autoencoder import Autoencoder
+from geomlib.models.chart_autoencoder import ChartAutoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
@@ -17,6 +18,7 @@ __all__ = [
     "Autoencoder",
     "BernoulliVAE",
     "CategoricalVAE",
+    "ChartAutoencoder",
     "Classifier",
     "DecoderOnly",
     "ExplicitAtlas",

@@ -1,7 +1,9 @@
 """Generative models in plain PyTorch, small enough to read in one sitting."""
 
 from geomlib.models.adversarial import GAN, WassersteinGAN
+from geomlib.models.atlas import AtlasModel, ExplicitAtlas
 from geomlib.models.autoencoder import Autoencoder
+from geomlib.models.chart_autoencoder import ChartAutoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
 from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
@@ -19,11 +21,14 @@ from geomlib.models.vae import BernoulliVAE, CategoricalVAE, GaussianVAE
 
 __all__ = [
     "GAN",
+    "AtlasModel",
     "Autoencoder",
     "BernoulliVAE",
     "CategoricalVAE",
+    "ChartAutoencoder",
     "Classifier",
     "DecoderOnly",
+    "ExplicitAtlas",
     "GaussianVAE",
     "LinearAutoencoder",
     "LinearVAE",

@@ -1,10 +1,20 @@
 """Generative models in plain PyTorch, small enough to read in one sitting."""
 
 from geomlib.models.adversarial import GAN, WassersteinGAN
+from geomlib.models.atlas_checks import (
+    coverage,
+    injectivity,
+    sup_error,
+    transition_consistency,
+)
+from geomlib.models.atlas_geodesics import AtlasGeodesic, AtlasGraph, atlas_graph
+from geomlib.models.atlas_labels import labels_against_charts
+from geomlib.models.atlas_topology import good_cover, orientability
 from geomlib.models.autoencoder import Autoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
+from geomlib.models.nerve import Nerve, cech_nerve, multinerve
 from geomlib.models.saving import load, save
 from geomlib.models.standard_deviation import RBFStandardDeviation
 from geomlib.models.training import Player, fit, play
@@ -12,6 +22,8 @@ from geomlib.models.vae import BernoulliVAE, CategoricalVAE, GaussianVAE
 
 __all__ = [
     "GAN",
+    "AtlasGeodesic",
+    "AtlasGraph",
     "Autoencoder",
     "BernoulliVAE",
     "CategoricalVAE",
@@ -20,11 +32,22 @@ __all__ = [
     "GaussianVAE",
     "LinearAutoencoder",
     "LinearVAE",
+    "Nerve",
     "Player",
     "RBFStandardDeviation",
     "WassersteinGAN",
+    "atlas_graph",
+    "cech_nerve",
+    "coverage",
     "fit",
+    "good_cover",
+    "injectivity",
+    "labels_against_charts",
     "load",
+    "multinerve",
+    "orientability",
     "play",
     "save",
+    "sup_error",
+    "transition_consistency",
 ]

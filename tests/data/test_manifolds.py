@@ -193,7 +193,7 @@ def test_samples_of_manifolds_have_seeds_and_noise(manifold):
 @every_manifold
 def test_parameters_must_make_sense(manifold):
     good = manifold.sample(4)[1]
-    with pytest.raises(ValueError, match="shape .* was given"):
+    with pytest.raises(ValueError, match=r"shape .* was given"):
         manifold.render(torch.zeros(4, manifold.parameter_dim + 1))
     with pytest.raises(ValueError, match=r"int64: use .float\(\)"):
         manifold.render(torch.ones(4, manifold.parameter_dim, dtype=torch.long))

@@ -310,10 +310,11 @@ class AtlasGraph:
     def _places(self, point: Tensor, name: str) -> Iterator[tuple[_Page, int, Tensor]]:
         """The pages that hold a point, where their nodes start, and its code there."""
         inside = covered_points(self.model, point[None], self.tolerance)[0]
-        if not inside.any():
+        if not any(inside[page.chart] for page in self.pages):
             raise ValueError(
-                f"{name} lies outside every chart: no chart reconstructs it to within the "
-                f"tolerance {self.tolerance}. Take a point that model.covers(...)"
+                f"{name} lies outside every chart that holds sample points: none of them "
+                f"reconstructs it to within the tolerance {self.tolerance}. Keep to points that "
+                "model.covers(...)"
             )
         start = 0
         for page in self.pages:

@@ -40,7 +40,7 @@ class Orientability:
     """Whether charts can be mirrored so that all transitions keep the orientation.
 
     Attributes:
-        orientable: the answer, for the part of the manifold that the charts cover.
+        orientable: the answer, for what the charts cover and the overlaps that were found.
         signs: 1 to keep a chart and -1 to mirror it; 0 for a chart without points. None if the
             manifold is not orientable, or a chart falls into pieces of opposite signs.
         overlaps: the pieces that the answer rests on.

@@ -237,6 +237,14 @@ def test_an_end_outside_every_chart():
         graph.distance(1.1 * inside, inside)
 
 
+def test_an_end_in_a_chart_without_sample_points():
+    atlas = circle_atlas(3, reach=1.2)
+    graph = atlas_graph(atlas, surfaces.circle(torch.linspace(-0.5, 0.5, 40).double()), 1e-6)
+    away = surfaces.circle(torch.tensor([0.2, 3.0]).double())
+    with pytest.raises(ValueError, match="b lies outside every chart that holds sample points"):
+        graph.geodesic(*away)
+
+
 def test_ends_must_be_points_like_the_sample():
     graph = atlas_graph(sphere_atlas(), surfaces.on_sphere(100), 1e-6)
     a = surfaces.on_sphere(1)[0]

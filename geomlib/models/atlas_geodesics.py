@@ -11,24 +11,22 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations, pairwise
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse import block_diag, coo_array, csr_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 from torch import Tensor
 
 from geomlib.models.atlas import AtlasModel
-from geomlib.models.curve_shortening import Nodes, in_few_charts, shorten
+from geomlib.models.atlas_edges import Page, edges_of, join, line_is_covered
+from geomlib.models.curve_shortening import even_steps, in_few_charts, shorten
 from geomlib.models.nerve import covered_points
-from geomlib.riemann import Curve, LatentGraph, PullbackMetric, latent_graph
 from geomlib.riemann.validation import as_points, broadcast, same_kind
 
 __all__ = ["AtlasGeodesic", "AtlasGraph", "atlas_graph"]
 
-FINE = 8  # pieces of an edge, where a path is cut into equal steps
 LINE = 64  # segments of a straight line from end to end
 DETOUR = 1.25  # a path so much longer in the graph may be the shorter one on the manifold
 WAYS = 3  # paths that are refined, at most
@@ -115,46 +113,14 @@ def atlas_graph(
     for i in range(model.n_charts):
         numbers = np.flatnonzero(covered[:, i])
         if len(numbers) > 1:
-            pages.append(_Page.of(model, i, x, numbers, min(k, len(numbers) - 1), samples))
+            pages.append(Page.of(model, i, x, numbers, min(k, len(numbers) - 1), samples))
     if not pages:
         raise ValueError(
             f"no chart holds two of the {len(x)} points, so there are no edges: is the tolerance "
             f"{tolerance} too small? coverage(model, x, tolerance) counts the points in each chart"
         )
-    within = block_diag([_covered_edges(model, page, tolerance) for page in pages], format="coo")
-    starts = np.cumsum([0, *[len(page.numbers) for page in pages]])
-    across = _across(pages, starts)
-    edges = _join(within.shape[0], within, across)
+    edges = edges_of(model, pages, tolerance)
     return AtlasGraph(model, tolerance, tuple(pages), edges)
-
-
-@dataclass(frozen=True, eq=False)
-class _Page:
-    """The part of the graph that lies in one chart: the numbers of its sample points, a graph."""
-
-    chart: int
-    numbers: np.ndarray
-    points: Tensor
-    graph: LatentGraph
-
-    @classmethod
-    def of(cls, model, i: int, x: Tensor, numbers: np.ndarray, k: int, samples: int) -> _Page:
-        with torch.no_grad():
-            codes = model.encode_chart(i, x[torch.as_tensor(numbers)])
-            metric = PullbackMetric(partial(model.decode_chart, i))
-            return cls(
-                i, numbers, model.decode_chart(i, codes), latent_graph(metric, codes, k, samples)
-            )
-
-    @property
-    def codes(self) -> Tensor:
-        return self.graph.points
-
-    def lengths(self, start: Tensor, end: Tensor, samples: int) -> np.ndarray:
-        """Of straight lines in the chart."""
-        with torch.no_grad():
-            line = Curve.straight(start, end, self.graph.metric, samples)
-            return _positive(line.length())
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +135,7 @@ class AtlasGraph:
 
     model: AtlasModel
     tolerance: float
-    pages: tuple[_Page, ...]
+    pages: tuple[Page, ...]
     edges: csr_array
 
     @property
@@ -249,7 +215,7 @@ class AtlasGraph:
         return self._refined(ways[0], segments, iterations)
 
     def _refined(self, way: _Way, segments: int, iterations: int) -> AtlasGeodesic:
-        nodes = _even_steps(self.model, way.nodes, segments)
+        nodes = even_steps(self.model, way.nodes, segments)
         nodes = in_few_charts(self.model, nodes, self.tolerance)
         nodes, converged = shorten(self.model, nodes, self.tolerance, iterations)
         with torch.no_grad():
@@ -305,9 +271,9 @@ class AtlasGraph:
         row, column, weight = np.array(links, dtype=float).reshape(-1, 3).T
         place = (row.astype(int), column.astype(int))
         added = coo_array((weight, place), shape=(len(nodes), len(nodes)))
-        return _join(len(nodes), self.edges.tocoo(), added), nodes, sources, targets
+        return join(len(nodes), self.edges.tocoo(), added), nodes, sources, targets
 
-    def _places(self, point: Tensor, name: str) -> Iterator[tuple[_Page, int, Tensor]]:
+    def _places(self, point: Tensor, name: str) -> Iterator[tuple[Page, int, Tensor]]:
         """The pages that hold a point, where their nodes start, and its code there."""
         inside = covered_points(self.model, point[None], self.tolerance)[0]
         if not any(inside[page.chart] for page in self.pages):
@@ -323,11 +289,11 @@ class AtlasGraph:
                     yield page, start, self.model.encode_chart(page.chart, point)
             start += len(page.numbers)
 
-    def _neighbours(self, page: _Page, code: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _neighbours(self, page: Page, code: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """The nodes of a page that are nearest to a code, and their distances."""
         near = page.graph.search.kneighbors(code[None].cpu().numpy(), return_distance=False)[0]
         ends = page.codes[torch.as_tensor(near)]
-        keep = _line_is_covered(self.model, page.chart, code, ends, self.tolerance, steps=2)
+        keep = line_is_covered(self.model, page.chart, code, ends, self.tolerance, steps=2)
         return near[keep], page.lengths(code.expand_as(ends), ends, page.graph.samples)[keep]
 
     def _direct(
@@ -339,7 +305,7 @@ class AtlasGraph:
             for q in targets:
                 (i, start), (j, end) = nodes[p], nodes[q]
                 line = (self.model, i, start, end[None], self.tolerance, LINE)
-                if i == j and _line_is_covered(*line):
+                if i == j and line_is_covered(*line):
                     yield int(p), int(q), float(pages[i].lengths(start[None], end[None], LINE)[0])
 
     def _warn(self, found: list[AtlasGeodesic]) -> None:
@@ -376,79 +342,3 @@ def _trace(before: np.ndarray, node: int) -> list[int]:
     while before[route[-1]] >= 0:
         route.append(int(before[route[-1]]))
     return route
-
-
-def _covered_edges(model: AtlasModel, page: _Page, tolerance: float) -> coo_array:
-    """The edges of a page whose middle is covered by its chart."""
-    edges = page.graph.edges.tocoo()
-    start, end = (page.codes[torch.as_tensor(side)] for side in (edges.row, edges.col))
-    with torch.no_grad():
-        middle = model.decode_chart(page.chart, (start + end) / 2)
-        keep = model.covers(middle, tolerance)[:, page.chart].cpu().numpy()
-    kept = (edges.data[keep], (edges.row[keep], edges.col[keep]))
-    return coo_array(kept, shape=edges.shape)
-
-
-def _line_is_covered(
-    model: AtlasModel, i: int, start: Tensor, ends: Tensor, tolerance: float, steps: int
-) -> np.ndarray:
-    """For each end, whether the chart covers the inner points of the line that leads to it."""
-    t = torch.linspace(0, 1, steps + 1).to(start)[1:-1, None, None]
-    with torch.no_grad():
-        points = model.decode_chart(i, start + t * (ends - start))
-        return model.covers(points, tolerance)[..., i].all(0).cpu().numpy()
-
-
-def _across(pages: list[_Page], starts: np.ndarray) -> coo_array:
-    """Edges between the nodes of one sample point in two charts."""
-    rows, columns, gaps = [], [], []
-    for (p, one), (q, other) in combinations(enumerate(pages), 2):
-        _, here, there = np.intersect1d(one.numbers, other.numbers, return_indices=True)
-        gap = one.points[torch.as_tensor(here)] - other.points[torch.as_tensor(there)]
-        rows.append(starts[p] + here)
-        columns.append(starts[q] + there)
-        gaps.append(_positive(gap.norm(dim=-1)))
-    size = int(starts[-1])
-    if not rows:
-        return coo_array((size, size))
-    place = (np.concatenate(rows), np.concatenate(columns))
-    return coo_array((np.concatenate(gaps), place), shape=(size, size))
-
-
-def _join(size: int, old: coo_array, added: coo_array) -> csr_array:
-    """The edges of both in a symmetric matrix; where both have one, it is the same."""
-    row, column = (np.concatenate([getattr(old, s), getattr(added, s)]) for s in ("row", "col"))
-    data = np.concatenate([old.data, added.data])
-    one_way = csr_array((data, (row, column)), shape=(size, size))
-    return csr_array(one_way.maximum(one_way.T))
-
-
-def _positive(lengths: Tensor) -> np.ndarray:
-    # an edge of length zero would be no edge to SciPy
-    return lengths.double().clamp_min(np.finfo(float).tiny).cpu().numpy()
-
-
-def _even_steps(model: AtlasModel, path: list[tuple[int, Tensor]], segments: int) -> Nodes:
-    """Nodes at equal steps of length along a path; each has the chart of the edge it lies on."""
-    charts, codes, steps = [], [], []
-    t = torch.linspace(0, 1, FINE + 1).to(path[0][1])[:, None]
-    for (i, start), (j, end) in pairwise(path):
-        if i == j:
-            line = start + t * (end - start)
-            with torch.no_grad():
-                steps.append(model.decode_chart(i, line).diff(dim=0).norm(dim=-1))
-            charts.append(i)
-            codes.append(line)
-    if not codes:  # a and b are one point
-        chart, code = path[0]
-        one = torch.full((segments + 1,), chart, device=code.device)
-        return Nodes(one, code.expand(segments + 1, -1).clone())
-    travelled = torch.cat([t.new_zeros(1), torch.cat(steps).cumsum(0)])
-    wanted = torch.linspace(0, 1, segments + 1).to(t) * travelled[-1]
-    fine = (torch.searchsorted(travelled, wanted) - 1).clamp(0, len(travelled) - 2)
-    span = (travelled[fine + 1] - travelled[fine]).clamp_min(torch.finfo(t.dtype).tiny)
-    part = ((wanted - travelled[fine]) / span).clamp(0, 1)[:, None]
-    edge, within = fine // FINE, fine % FINE
-    lines = torch.stack(codes)  # (edges, FINE + 1, d)
-    code = torch.lerp(lines[edge, within], lines[edge, within + 1], part)
-    return Nodes(torch.tensor(charts, device=code.device)[edge], code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -18,7 +19,9 @@ from geomlib.models.atlas import AtlasModel
 from geomlib.riemann import PullbackMetric, tridiagonal
 from geomlib.riemann.boundary import EnergyModel
 
-__all__ = ["Nodes", "in_few_charts", "shorten"]
+__all__ = ["Nodes", "even_steps", "in_few_charts", "shorten"]
+
+FINE = 8  # pieces of an edge, where a path is cut into equal steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,32 @@ class Nodes:
     def decode(self, model: AtlasModel) -> Float[Tensor, "nodes n"]:
         """The nodes in the ambient space."""
         return _decoder(model, self.charts)(self.codes)
+
+
+def even_steps(model: AtlasModel, path: list[tuple[int, Tensor]], segments: int) -> Nodes:
+    """Nodes at equal steps of length along a path; each has the chart of the edge it lies on."""
+    charts, codes, steps = [], [], []
+    t = torch.linspace(0, 1, FINE + 1).to(path[0][1])[:, None]
+    for (i, start), (j, end) in pairwise(path):
+        if i == j:
+            line = start + t * (end - start)
+            with torch.no_grad():
+                steps.append(model.decode_chart(i, line).diff(dim=0).norm(dim=-1))
+            charts.append(i)
+            codes.append(line)
+    if not codes:  # a and b are one point
+        chart, code = path[0]
+        one = torch.full((segments + 1,), chart, device=code.device)
+        return Nodes(one, code.expand(segments + 1, -1).clone())
+    travelled = torch.cat([t.new_zeros(1), torch.cat(steps).cumsum(0)])
+    wanted = torch.linspace(0, 1, segments + 1).to(t) * travelled[-1]
+    fine = (torch.searchsorted(travelled, wanted) - 1).clamp(0, len(travelled) - 2)
+    span = (travelled[fine + 1] - travelled[fine]).clamp_min(torch.finfo(t.dtype).tiny)
+    part = ((wanted - travelled[fine]) / span).clamp(0, 1)[:, None]
+    edge, within = fine // FINE, fine % FINE
+    lines = torch.stack(codes)  # (edges, FINE + 1, d)
+    code = torch.lerp(lines[edge, within], lines[edge, within + 1], part)
+    return Nodes(torch.tensor(charts, device=code.device)[edge], code)
 
 
 def shorten(

@@ -2,12 +2,22 @@
 
 from geomlib.models.adversarial import GAN, WassersteinGAN
 from geomlib.models.atlas import AtlasModel, ExplicitAtlas
+from geomlib.models.atlas_checks import (
+    coverage,
+    injectivity,
+    sup_error,
+    transition_consistency,
+)
+from geomlib.models.atlas_geodesics import AtlasGeodesic, AtlasGraph, atlas_graph
+from geomlib.models.atlas_labels import labels_against_charts
+from geomlib.models.atlas_topology import good_cover, orientability
 from geomlib.models.autoencoder import Autoencoder
 from geomlib.models.chart_autoencoder import ChartAutoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
 from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
+from geomlib.models.nerve import Nerve, cech_nerve, multinerve
 from geomlib.models.riemannian_flow_matching import (
     SphereFlow,
     geodesic_interpolant,
@@ -21,6 +31,8 @@ from geomlib.models.vae import BernoulliVAE, CategoricalVAE, GaussianVAE
 
 __all__ = [
     "GAN",
+    "AtlasGeodesic",
+    "AtlasGraph",
     "AtlasModel",
     "Autoencoder",
     "BernoulliVAE",
@@ -33,19 +45,30 @@ __all__ = [
     "LinearAutoencoder",
     "LinearVAE",
     "LocalBasis",
+    "Nerve",
     "Player",
     "RBFStandardDeviation",
     "SphereFlow",
     "WassersteinGAN",
+    "atlas_graph",
     "bridge",
+    "cech_nerve",
+    "coverage",
     "edit",
     "fit",
     "geodesic_interpolant",
+    "good_cover",
+    "injectivity",
+    "labels_against_charts",
     "load",
+    "multinerve",
+    "orientability",
     "play",
     "save",
     "shoot",
     "sphere_exp",
     "sphere_log",
+    "sup_error",
+    "transition_consistency",
     "transport",
 ]

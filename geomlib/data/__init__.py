@@ -1,6 +1,25 @@
 """Real digits that need no download, and point clouds whose geometry is known."""
 
 from geomlib.data.digits import load_mnist, load_small_digits
+from geomlib.data.frames import PCAFrame
 from geomlib.data.rings import gaussian_ring, ring
+from geomlib.data.surfaces import (
+    circle_points,
+    sphere_in,
+    sphere_tangents,
+    torus_images,
+    torus_tangents,
+)
 
-__all__ = ["gaussian_ring", "load_mnist", "load_small_digits", "ring"]
+__all__ = [
+    "PCAFrame",
+    "circle_points",
+    "gaussian_ring",
+    "load_mnist",
+    "load_small_digits",
+    "ring",
+    "sphere_in",
+    "sphere_tangents",
+    "torus_images",
+    "torus_tangents",
+]

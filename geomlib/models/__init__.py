@@ -15,9 +15,20 @@ from geomlib.models.autoencoder import Autoencoder
 from geomlib.models.chart_autoencoder import ChartAutoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
+from geomlib.models.denoisers import (
+    CircleDenoiser,
+    Denoiser,
+    Embedded,
+    GaussianDenoiser,
+    MixtureDenoiser,
+    SphereDenoiser,
+)
+from geomlib.models.diffusion import DataPrediction, DiffusionModel
 from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
+from geomlib.models.flow_matching import FlowMatching, flow_steps, velocity_of
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
 from geomlib.models.nerve import Nerve, cech_nerve, multinerve
+from geomlib.models.noise import NoiseSchedule
 from geomlib.models.riemannian_flow_matching import (
     SphereFlow,
     geodesic_interpolant,
@@ -26,6 +37,13 @@ from geomlib.models.riemannian_flow_matching import (
 )
 from geomlib.models.saving import load, save
 from geomlib.models.standard_deviation import RBFStandardDeviation
+from geomlib.models.steps import (
+    DDPMStep,
+    HeunStep,
+    ProbabilityFlowStep,
+    denoising_steps,
+    walk,
+)
 from geomlib.models.training import Player, fit, play
 from geomlib.models.vae import BernoulliVAE, CategoricalVAE, GaussianVAE
 
@@ -38,24 +56,39 @@ __all__ = [
     "BernoulliVAE",
     "CategoricalVAE",
     "ChartAutoencoder",
+    "CircleDenoiser",
     "Classifier",
+    "DDPMStep",
+    "DataPrediction",
     "DecoderOnly",
+    "Denoiser",
+    "DiffusionModel",
+    "Embedded",
     "ExplicitAtlas",
+    "FlowMatching",
+    "GaussianDenoiser",
     "GaussianVAE",
+    "HeunStep",
     "LinearAutoencoder",
     "LinearVAE",
     "LocalBasis",
+    "MixtureDenoiser",
     "Nerve",
+    "NoiseSchedule",
     "Player",
+    "ProbabilityFlowStep",
     "RBFStandardDeviation",
+    "SphereDenoiser",
     "SphereFlow",
     "WassersteinGAN",
     "atlas_graph",
     "bridge",
     "cech_nerve",
     "coverage",
+    "denoising_steps",
     "edit",
     "fit",
+    "flow_steps",
     "geodesic_interpolant",
     "good_cover",
     "injectivity",
@@ -71,4 +104,6 @@ __all__ = [
     "sup_error",
     "transition_consistency",
     "transport",
+    "velocity_of",
+    "walk",
 ]

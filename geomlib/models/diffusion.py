@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from geomlib.models.annealing import annealed_adam
 from geomlib.models.denoisers import Denoiser, level
 from geomlib.models.noise import NoiseSchedule
 from geomlib.models.perceptron import perceptron
@@ -101,14 +102,16 @@ class LearnedDenoiser(Denoiser):
     def fit(self, x: Float[Tensor, "count n"], **options: Any) -> list[float]:
         """Train the network on clean data; options as in `geomlib.models.fit`.
 
-        Mean and standard deviation of the data are measured first. The network is the same after
-        training in stages as after training at once.
+        Mean and standard deviation of the data are measured first. Unless an optimiser is given,
+        it is Adam with a learning rate that falls to zero (`annealed_adam`), from 2e-3.
         """
         check_data(x, self.dim, self)
         if not self.trained:
             self.data_mean.copy_(x.mean(0))
             self.data_std.copy_((x - self.data_mean).square().mean().sqrt().clamp_min(1e-6))
-        history = fit(self.parameters(), self.loss, x, **{"description": "denoiser", **options})
+        options = {"description": "denoiser", "learning_rate": 2e-3, **options}
+        options.setdefault("optimiser", annealed_adam(len(x), **options))
+        history = fit(self.parameters(), self.loss, x, **options)
         self.trained.fill_(True)
         return history
 

@@ -7,6 +7,8 @@ from geomlib.models.chart_autoencoder import ChartAutoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
+from geomlib.models.manifold_descent import manifold_descent
+from geomlib.models.mixture_vae import MixtureVAE
 from geomlib.models.saving import load, save
 from geomlib.models.standard_deviation import RBFStandardDeviation
 from geomlib.models.training import Player, fit, play
@@ -25,11 +27,13 @@ __all__ = [
     "GaussianVAE",
     "LinearAutoencoder",
     "LinearVAE",
+    "MixtureVAE",
     "Player",
     "RBFStandardDeviation",
     "WassersteinGAN",
     "fit",
     "load",
+    "manifold_descent",
     "play",
     "save",
 ]

@@ -27,6 +27,8 @@ from geomlib.models.diffusion import DataPrediction, DiffusionModel
 from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
 from geomlib.models.flow_matching import FlowMatching, flow_steps, velocity_of
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
+from geomlib.models.manifold_descent import manifold_descent
+from geomlib.models.mixture_vae import MixtureVAE
 from geomlib.models.nerve import Nerve, cech_nerve, multinerve
 from geomlib.models.noise import NoiseSchedule
 from geomlib.models.riemannian_flow_matching import (
@@ -73,6 +75,7 @@ __all__ = [
     "LinearVAE",
     "LocalBasis",
     "MixtureDenoiser",
+    "MixtureVAE",
     "Nerve",
     "NoiseSchedule",
     "Player",
@@ -94,6 +97,7 @@ __all__ = [
     "injectivity",
     "labels_against_charts",
     "load",
+    "manifold_descent",
     "multinerve",
     "orientability",
     "play",

@@ -54,6 +54,16 @@ class AtlasModel(nn.Module, ABC):
         check_width(z, self.latent_dim, "z")
         return torch.isfinite(z).all(-1)
 
+    def into_domain(self, i: int, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
+        r"""The point of the closure of $Z_i$ next to z; here z itself."""
+        self.check_chart(i)
+        check_width(z, self.latent_dim, "z")
+        return z
+
+    def depth(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch K"]:
+        r"""How far inside its domain each $E_i(x)$ is, to compare charts by; here $\rho_i(x)$."""
+        return self.probabilities(x)
+
     def encode_all(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch K d"]:
         r"""$E_1(x), \dots, E_K(x)$, also those of charts that x does not lie in."""
         self._check_points(x)

@@ -100,6 +100,10 @@ class ChartAutoencoder(AtlasModel):
         r"""Whether $z \in (0, 1)^d$."""
         return super().in_domain(i, z) & ((z > 0) & (z < 1)).all(-1)
 
+    def depth(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch K"]:
+        r"""$1 - \max_j |2 E_i(x)_j - 1|$: 1 in the middle of the cube, 0 at its edge."""
+        return 1 - (2 * self.encode_all(x) - 1).abs().amax(-1)
+
     def encode_all(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch K d"]:
         r"""$E_1(x), \dots, E_K(x)$, also those of charts that x does not lie in."""
         check_width(x, self.data_dim)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from math import prod
 
 import numpy as np
@@ -186,11 +187,10 @@ class Report:
         rows = [*self._rows(), *(("warning", text) for text in self.warnings)]
         return "\n".join(f"{name:13} {text}" for name, text in rows)
 
-    def _repr_markdown_(self) -> str:
-        rows = [*self._rows(), *(("**warning**", text) for text in self.warnings)]
-        return "\n".join(
-            ["| of the decoder | found |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]
-        )
+    def _repr_html_(self) -> str:
+        rows = [*self._rows(), *(("warning", text) for text in self.warnings)]
+        cells = (f'<tr><th scope="row">{a}</th><td>{escape(b)}</td></tr>' for a, b in rows)
+        return f"<table>{''.join(cells)}</table>"
 
     def _rows(self) -> list[tuple[str, str]]:
         """Names and values of the summary; of many numbers the median, and 9 of 10 of them."""

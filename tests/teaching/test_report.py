@@ -1,6 +1,7 @@
 """The report on a decoder against closed forms, and each of its warnings and errors."""
 
 import math
+from html import escape
 
 import matplotlib
 import numpy as np
@@ -267,9 +268,8 @@ def test_the_text_holds_every_warning():
     found = report(cusp, torch.cat([square(20), torch.zeros(1, 2).double()]), pairs=2)
     assert len(found.warnings) >= 2
     for note in found.warnings:
-        assert note in repr(found) and note in found._repr_markdown_()
-    rows = found._repr_markdown_().splitlines()
-    assert all(row.startswith("|") and row.endswith("|") for row in rows)
+        assert note in repr(found) and escape(note) in found._repr_html_()
+    assert found._repr_html_().count("<tr>") == len(repr(found).splitlines())
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])

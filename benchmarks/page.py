@@ -19,6 +19,7 @@ QUESTIONS = (
     "exponential_map",
     "transport",
     "curvature",
+    "diffusion",
     "scaling",
     "chapter_and_import",
 )

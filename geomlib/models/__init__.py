@@ -4,6 +4,7 @@ from geomlib.models.adversarial import GAN, WassersteinGAN
 from geomlib.models.autoencoder import Autoencoder
 from geomlib.models.classifier import Classifier
 from geomlib.models.decoder_only import DecoderOnly
+from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
 from geomlib.models.saving import load, save
 from geomlib.models.standard_deviation import RBFStandardDeviation
@@ -20,11 +21,16 @@ __all__ = [
     "GaussianVAE",
     "LinearAutoencoder",
     "LinearVAE",
+    "LocalBasis",
     "Player",
     "RBFStandardDeviation",
     "WassersteinGAN",
+    "bridge",
+    "edit",
     "fit",
     "load",
     "play",
     "save",
+    "shoot",
+    "transport",
 ]

@@ -22,6 +22,7 @@ CHAPTERS = (
     "vae_geodesics",
     "vae_statistics",
     "information_geometry",
+    "diffusion_tangent_chains",
 )
 _exercises: dict[str, Callable[..., str]] = {}
 

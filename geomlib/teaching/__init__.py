@@ -5,6 +5,7 @@ from geomlib.teaching.checks import check
 from geomlib.teaching.widgets import (
     AnalogyExplorer,
     ChartsExplorer,
+    DenoiserExplorer,
     EnergyExplorer,
     GeodesicShooter,
     GermExplorer,
@@ -18,6 +19,7 @@ from geomlib.teaching.widgets import (
 __all__ = [
     "AnalogyExplorer",
     "ChartsExplorer",
+    "DenoiserExplorer",
     "EnergyExplorer",
     "GeodesicShooter",
     "GermExplorer",

@@ -28,13 +28,14 @@ def module(visit, widget_site):
 @pytest.mark.parametrize(("x", "sigma"), PLACES, ids=str)
 def test_denoiser_and_spectrum_are_those_of_the_library(module, x, sigma):
     point, circle = torch.tensor(x, dtype=torch.float64), CircleDenoiser()
+    noise = torch.tensor(sigma, dtype=torch.float64)
     assert module("denoised", x, sigma) == pytest.approx(
-        circle.denoise(point, sigma).tolist(), abs=1e-9
+        circle.denoise(point, noise).tolist(), abs=1e-9
     )
     found = module("eigenvalues", hypot(*x), sigma)
-    exact = circle.jacobian_eigenvalues(point, sigma).tolist()
+    exact = circle.jacobian_eigenvalues(point, noise).tolist()
     assert [found["tangential"], found["radial"]] == pytest.approx(exact, rel=1e-6, abs=1e-8)
-    by_autograd = torch.linalg.eigvalsh(circle.covariance(point, sigma)) / sigma**2
+    by_autograd = torch.linalg.eigvalsh(circle.covariance(point, noise)) / sigma**2
     assert sorted(found.values()) == pytest.approx(by_autograd.tolist(), rel=1e-6, abs=1e-8)
 
 

@@ -10,7 +10,10 @@ from torch.distributions import kl_divergence
 
 from geomlib import symbolic
 from geomlib.models import GaussianVAE
-from geomlib.riemann import ExpectedMetric, FisherRaoMetric, PullbackMetric
+from geomlib.models.denoisers import GaussianDenoiser
+from geomlib.models.noise import NoiseSchedule
+from geomlib.models.steps import denoising_steps
+from geomlib.riemann import ExpectedMetric, FisherRaoMetric, PullbackMetric, TangentChain
 from geomlib.symbolic import Chart, Germ, SmoothMap, TangentVector, surfaces
 
 SIZES = {"batch": 5, "d": 2, "n": 3, "N": 8, "N+1": 9}
@@ -34,12 +37,18 @@ def names() -> dict:
     vae = GaussianVAE(SIZES["n"], SIZES["d"], hidden=4).double()
     metric = PullbackMetric(decoder)
     z, u, v, a, b = torch.randn(5, SIZES["batch"], SIZES["d"], dtype=torch.float64)
+    x, B = torch.randn(5, 3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)[:, :2]
+    denoiser = GaussianDenoiser(
+        torch.zeros(3).double(), torch.diag(torch.tensor([2.0, 1, 0.5])).double()
+    )
+    steps = denoising_steps(denoiser, NoiseSchedule.geometric(0.1, 2.0, 3))
     by_number = {
         "z": z, "u": u, "v": v, "a": a, "b": b, "decoder": decoder, "metric": metric,
         "curve": metric.geodesic(a, b, segments=SIZES["N"]),
         "jacobian": torch.func.vmap(torch.func.jacfwd(decoder)),
         "vae": vae, "expected": ExpectedMetric(vae.mean, vae.std),
         "fisher": FisherRaoMetric(vae.distribution), "kl_divergence": kl_divergence,
+        "x": x, "sigma": 0.5, "denoiser": denoiser, "chain": TangentChain(steps, x, B), "i": 1,
     }  # fmt: skip
     by_formula = {
         "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,

@@ -6,6 +6,7 @@ from geomlib.teaching.report import Report, report
 from geomlib.teaching.widgets import (
     AnalogyExplorer,
     ChartsExplorer,
+    DenoiserExplorer,
     EnergyExplorer,
     GeodesicShooter,
     GermExplorer,
@@ -20,6 +21,7 @@ from geomlib.teaching.widgets import (
 __all__ = [
     "AnalogyExplorer",
     "ChartsExplorer",
+    "DenoiserExplorer",
     "EnergyExplorer",
     "GeodesicShooter",
     "GermExplorer",

@@ -24,6 +24,7 @@ CHAPTERS = (
     "information_geometry",
     "beyond",
     "your_own_decoder",
+    "diffusion_tangent_chains",
 )
 _exercises: dict[str, Callable[..., str]] = {}
 

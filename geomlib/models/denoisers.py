@@ -109,6 +109,7 @@ class GaussianDenoiser(Denoiser):
     """
 
     mean: Tensor
+    denoiser: Denoiser
     frame: Tensor
     variances: Tensor
 
@@ -361,6 +362,7 @@ class Embedded(Denoiser):
     tensor([0.9950, 0.0000, 0.0000, 0.0000, 0.0000])
     """
 
+    denoiser: Denoiser
     frame: Tensor
 
     def __init__(self, denoiser: Denoiser, frame: Float[Tensor, "n m"]):

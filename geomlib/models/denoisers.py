@@ -109,7 +109,6 @@ class GaussianDenoiser(Denoiser):
     """
 
     mean: Tensor
-    denoiser: Denoiser
     frame: Tensor
     variances: Tensor
 

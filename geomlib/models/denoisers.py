@@ -246,9 +246,7 @@ class MixtureDenoiser(Denoiser):
             eye = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
             inner = (r * within[..., 0]).sum(-1)[..., None, None] * eye
         else:
-            inner = torch.einsum(
-                "...k,...ki,kni,kmi->...nm", r, within, self.frames, self.frames
-            )
+            inner = torch.einsum("...k,...ki,kni,kmi->...nm", r, within, self.frames, self.frames)
         apart = guesses - torch.einsum("...k,...kn->...n", r, guesses)[..., None, :]
         return inner + torch.einsum("...k,...kn,...km->...nm", r, apart, apart)
 

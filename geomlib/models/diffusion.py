@@ -236,5 +236,3 @@ class DataPrediction(LearnedDenoiser):
     def assemble(self, x, output, sigma):
         r"""$m + \sigma_{data}F$; x is not used."""
         return self.data_mean + self.data_std * output
-
-

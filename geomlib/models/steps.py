@@ -156,9 +156,7 @@ STEPS: dict[str, type[Step]] = {
 }
 
 
-def denoising_steps(
-    denoiser: Denoiser, schedule: NoiseSchedule, kind: str = "ddim"
-) -> list[Step]:
+def denoising_steps(denoiser: Denoiser, schedule: NoiseSchedule, kind: str = "ddim") -> list[Step]:
     r"""$f_K, \dots, f_1$ in the order in which they are applied, from noise to data:
     $f_i: Z_i \to Z_{i-1}$ leads from $\sigma_i$ to $\sigma_{i-1}$.
 

@@ -16,7 +16,10 @@ from geomlib.models import (
     BernoulliVAE,
     CategoricalVAE,
     Classifier,
+    DataPrediction,
     DecoderOnly,
+    DiffusionModel,
+    FlowMatching,
     GaussianVAE,
     LinearAutoencoder,
     LinearVAE,
@@ -44,6 +47,9 @@ CASES = {
     "decoder-only": Case(lambda **k: DecoderOnly(64, hidden=8, **k)),
     "gan": Case(lambda **k: GAN(64, hidden=8, **k)),
     "wasserstein": Case(lambda **k: WassersteinGAN(64, hidden=8, **k)),
+    "diffusion": Case(lambda **k: DiffusionModel(64, hidden=8, **k)),
+    "data-prediction": Case(lambda **k: DataPrediction(64, hidden=8, **k)),
+    "flow-matching": Case(lambda **k: FlowMatching(64, hidden=8, **k)),
     "classifier": Case(lambda **k: Classifier(64, 10, hidden=8, **k), (IMAGES, LABELS)),
 }
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)

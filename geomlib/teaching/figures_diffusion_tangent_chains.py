@@ -70,4 +70,4 @@ def flowed(ax: Axes, line: Float[Tensor, "count 2"], title: str, limit: float) -
     circle(ax, title, limit)
     along = torch.linspace(0, 1, len(line))
     ax.plot(*line.T, color="0.75", linewidth=1, zorder=2)
-    ax.scatter(*line.T, c=along, cmap="cividis", s=12, zorder=3)
+    ax.scatter(line[:, 0], line[:, 1], c=along, cmap="cividis", s=12, zorder=3)

@@ -73,7 +73,7 @@ def level(sigma: float | Tensor, x: Tensor) -> Float[Tensor, "*batch 1"]:
     Raises:
         ValueError: if one is not positive and finite, or there are more of them than points.
     """
-    sigma = torch.as_tensor(sigma, device=x.device).to(x.dtype)
+    sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
     if not inside_transform(sigma) and not ((sigma > 0) & (sigma < torch.inf)).all():
         raise ValueError(
             f"sigma must be positive and finite, but {sigma.flatten()[:4].tolist()} was given: "
@@ -361,7 +361,6 @@ class Embedded(Denoiser):
     tensor([0.9950, 0.0000, 0.0000, 0.0000, 0.0000])
     """
 
-    denoiser: Denoiser
     frame: Tensor
 
     def __init__(self, denoiser: Denoiser, frame: Float[Tensor, "n m"]):
@@ -383,8 +382,18 @@ class Embedded(Denoiser):
         return self.denoiser.denoise(self._inside(x), sigma) @ self.frame.mT
 
     def jacobian_eigenvalues(self, x, sigma) -> Float[Tensor, "*batch n"]:
-        r"""Those of $D'$ at $Q^\top x$, then $n - m$ zeros."""
-        inner = self.denoiser.jacobian_eigenvalues(self._inside(x), sigma)
+        r"""Those of $D'$ at $Q^\top x$, then $n - m$ zeros.
+
+        Raises:
+            ValueError: if $D'$ does not know its eigenvalues in closed form.
+        """
+        closed_form = getattr(self.denoiser, "jacobian_eigenvalues", None)
+        if closed_form is None:
+            raise ValueError(
+                f"{type(self.denoiser).__name__} has no eigenvalues in closed form: "
+                "take those of torch.func.jacfwd"
+            )
+        inner = closed_form(self._inside(x), sigma)
         across = self.frame.shape[0] - self.frame.shape[1]
         return torch.cat([inner, inner.new_zeros(*inner.shape[:-1], across)], dim=-1)
 

@@ -6,6 +6,7 @@ learned one is put.
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -350,7 +351,8 @@ class Embedded(Denoiser):
     `Embedded(SphereDenoiser(2), Q)` with Q of shape `(8, 3)`.
 
     Args:
-        denoiser: $D'$ on $\mathbb{R}^m$.
+        denoiser: $D'$ on $\mathbb{R}^m$; one without `jacobian_eigenvalues`, such as a learned
+            one, is taken too, but then they are not known here either.
         frame: $Q$, orthonormal columns, `(n, m)`.
 
     Raises:
@@ -383,7 +385,8 @@ class Embedded(Denoiser):
 
     def jacobian_eigenvalues(self, x, sigma) -> Float[Tensor, "*batch n"]:
         r"""Those of $D'$ at $Q^\top x$, then $n - m$ zeros."""
-        inner = self.denoiser.jacobian_eigenvalues(self._inside(x), sigma)
+        known: Any = self.denoiser
+        inner = known.jacobian_eigenvalues(self._inside(x), sigma)
         across = self.frame.shape[0] - self.frame.shape[1]
         return torch.cat([inner, inner.new_zeros(*inner.shape[:-1], across)], dim=-1)
 

@@ -8,6 +8,7 @@ On the straight path $x_s = (1 - s)\,x_0 + s\,\varepsilon$ the velocity is $v(x,
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import pairwise
 from math import pi
 from typing import Any
 
@@ -133,7 +134,7 @@ def flow_steps(
     stops = torch.as_tensor(times).tolist()
     if len(stops) < 2:
         raise ValueError(f"two times at least are needed, but {stops} was given")
-    return [FLOW_STEPS[kind](velocity, a, b) for a, b in zip(stops[:-1], stops[1:], strict=True)]
+    return [FLOW_STEPS[kind](velocity, a, b) for a, b in pairwise(stops)]
 
 
 def velocity_of(denoiser: Denoiser) -> Velocity:

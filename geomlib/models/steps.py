@@ -6,6 +6,7 @@ nor topology.
 """
 
 from abc import ABC, abstractmethod
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -176,7 +177,7 @@ def denoising_steps(denoiser: Denoiser, schedule: NoiseSchedule, kind: str = "dd
     if kind not in STEPS:
         raise ValueError(f"there is no kind {kind!r} of step: take one of {', '.join(STEPS)}")
     levels = schedule.sigmas.flip(0).tolist()
-    return [STEPS[kind](denoiser, a, b) for a, b in zip(levels[:-1], levels[1:], strict=True)]
+    return [STEPS[kind](denoiser, a, b) for a, b in pairwise(levels)]
 
 
 def walk(

@@ -350,7 +350,8 @@ class Embedded(Denoiser):
     `Embedded(SphereDenoiser(2), Q)` with Q of shape `(8, 3)`.
 
     Args:
-        denoiser: $D'$ on $\mathbb{R}^m$.
+        denoiser: $D'$ on $\mathbb{R}^m$; one without `jacobian_eigenvalues`, such as a learned
+            one, is taken too, but then they are not known here either.
         frame: $Q$, orthonormal columns, `(n, m)`.
 
     Raises:

@@ -205,6 +205,22 @@ class DiffusionModel(LearnedDenoiser):
     (torch.Size([5, 8]), torch.Size([5, 32]), 50)
     """
 
+    def __init__(
+        self,
+        dim: int,
+        hidden: int = 128,
+        bottleneck: int = 32,
+        schedule: NoiseSchedule | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(dim, hidden, bottleneck, schedule, seed)
+        # In PyTorch's own, narrower start the signal fades from layer to layer. The network is then
+        # nearly linear; on a circle the best linear F is 0, and training does not leave it.
+        with seeded(seed):
+            for layer in [*self.encoder, *self.decoder]:
+                if isinstance(layer, nn.Linear):
+                    nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+
     def assemble(self, x, output, sigma):
         r"""$m + c_{skip}(x - m) + c_{out}F$."""
         total = self._total(x, sigma)
@@ -217,10 +233,11 @@ class DataPrediction(LearnedDenoiser):
     r"""$D = m + \sigma_{data}\,F(h, \sigma)$, $\;h = h(c_{in}(x - m), \sigma)$: nothing but
     $\sigma$ passes beside h.
 
-    All that D knows of x went through h, so the Jacobian of $x \mapsto h$ has at least the rank of
-    that of D, and its leading right singular vectors are tangent to the data where the noise is
-    small. The price: the network has to learn the identity along the data, which
-    `DiffusionModel` gets for free, and small noise levels are learned less well.
+    All that D knows of x went through h: $J_D = J_F J_h$, so what moves D moves h. Where the noise
+    is small these are the directions along the data, and the leading right singular vectors of
+    $x \mapsto h$ lean towards the tangent space. Nothing forces them into it, since F may undo what
+    h carries in excess: measure the angle. The price: the network has to learn the identity along
+    the data, which `DiffusionModel` gets for free.
 
     Attributes and arguments are those of `DiffusionModel`.
 

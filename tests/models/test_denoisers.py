@@ -252,7 +252,7 @@ def test_noise_must_be_positive(denoiser, sigma):
 
 @every
 def test_points_that_do_not_fit(denoiser):
-    with pytest.raises(ValueError, match="coordinates|rows of|frame"):
+    with pytest.raises(ValueError, match=r"coordinates|rows of|frame"):
         denoiser.denoise(torch.ones(5, 4, dtype=DOUBLE), 0.1)
     with pytest.raises(ValueError, match="NaN or infinite"):
         denoiser.denoise(torch.tensor([0.0, torch.nan, 0], dtype=DOUBLE), 0.1)

@@ -1,4 +1,4 @@
-"""Learned denoisers: tangent spaces of a sphere beside the known ones, the bottleneck, the range."""
+"""Learned denoisers: tangent spaces beside the known ones, the bottleneck, the noise levels."""
 
 import warnings
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from geomlib.data import sphere_in, sphere_tangents
+from geomlib.data import circle_points, sphere_in, sphere_tangents
 from geomlib.models import (
     DataPrediction,
     DiffusionModel,
@@ -41,10 +41,10 @@ def noisy_points(frame, sigma, count=200, seed=7):
     return x + sigma * torch.randn(x.shape, generator=generator)
 
 
-def sine_to_tangent(f, x, frame):
-    """Sine of the largest angle between the two leading left singular vectors and the tangents."""
+def sine_to_tangent(f, x, frame, dim=2):
+    """Sine of the largest angle between the leading left singular vectors and the tangents."""
     jacobian = value_and_jacobian(f, x)[1].detach()
-    left = torch.linalg.svd(jacobian).U[..., :2]
+    left = torch.linalg.svd(jacobian).U[..., :dim]
     tangents = sphere_tangents(x, frame)
     return torch.linalg.matrix_norm(left - tangents @ (tangents.mT @ left), ord=2)
 
@@ -83,6 +83,15 @@ def test_samples_lie_on_the_sphere_all_over_it(sphere, kind):
     assert torch.linalg.eigvalsh(torch.cov(inside.T)).min() > 0.18  # a third in each direction
     assert torch.equal(x, model.sample(500, kind))
     assert not torch.equal(x, model.sample(500, kind, torch.Generator().manual_seed(1)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_training_does_not_rest_at_the_best_linear_denoiser_of_a_circle(seed):
+    x, frame = circle_points(2048, seed=seed)
+    model = DiffusionModel(2, hidden=64, bottleneck=8, seed=seed)
+    model.fit(x, epochs=60, learning_rate=1e-2, seed=seed, **QUIET)
+    test = x[:200] + 0.1 * torch.randn(200, 2)
+    assert sine_to_tangent(lambda z: model.denoise(z, 0.1), test, frame, 1).median() < 0.1
 
 
 def test_a_gaussian_is_learned_with_its_mean():

@@ -1,5 +1,7 @@
 """Flow matching: the same chain as diffusion in other coordinates, learned circles, bad input."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -43,7 +45,7 @@ def test_many_steps_tend_to_the_probability_flow(kind, order):
             velocity_of(denoiser), torch.linspace(0.9, 0.1, count + 1, dtype=DOUBLE), kind
         )
         errors.append((walk(steps, x) - exact).abs().max())
-    for coarse, fine in zip(errors[:-1], errors[1:], strict=True):
+    for coarse, fine in pairwise(errors):
         assert abs((coarse / fine).log2().item() - order) < 0.2
 
 

@@ -1,5 +1,6 @@
 """Noise schedules and steps: orders of convergence, exact flows, marginals, bad input."""
 
+from itertools import pairwise
 from math import prod, sqrt
 
 import pytest
@@ -65,7 +66,7 @@ def test_many_steps_tend_to_the_exact_flow(kind, order):
         .max()
         for k in (100, 200, 400)
     ]
-    for coarse, fine in zip(errors[:-1], errors[1:], strict=True):
+    for coarse, fine in pairwise(errors):
         assert abs((coarse / fine).log2().item() - order) < 0.15
     assert errors[-1] < {1: 0.1, 2: 1e-3}[order]
 

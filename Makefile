@@ -53,7 +53,7 @@ serve-book: book  ## build the book and serve it on this machine (PORT=8000)
 
 outputs: $(READY)  ## run one chapter and store its outputs (CHAPTER=vae_geodesics)
 	@test -n '$(CHAPTER)' || { echo 'Which chapter? make outputs CHAPTER=vae_geodesics'; exit 1; }
-	@$(BIN)/python book/outputs.py $(wildcard course/*_$(CHAPTER).ipynb)
+	@$(BIN)/python book/outputs.py $(wildcard course/*_$(CHAPTER).ipynb book/$(CHAPTER).ipynb)
 
 bench: $(READY) $(PEERS_READY)  ## time the library beside its peers and write the book's page
 	@$(BIN)/python benchmarks/page.py $(ARGS)

@@ -42,7 +42,7 @@ def test_a_page_is_whole_and_accessible(visit, book_server, name, size, scheme):
     assert report.violations_count == 0, report.generate_report()
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize("name", [*CHAPTERS, "book/post_checked"])
 def test_formulas_are_set(visit, book_server, name):
     page = visit(f"{book_server}/{name}.html")
     page.wait_for_selector("mjx-container mjx-math")

@@ -41,7 +41,8 @@ def test_tangents_are_orthonormal_and_tangent_and_reach_points_beside_the_sphere
     assert_close(tangents.mT @ tangents, torch.eye(d).expand(len(x), d, d), rtol=0, atol=1e-5)
     assert (x[:, None] @ tangents).abs().max() < 1e-5
     assert_close(frame @ (frame.T @ tangents), tangents, rtol=0, atol=1e-5)
-    assert_close(sphere_tangents(1.3 * x, frame), tangents, rtol=0, atol=1e-5)
+    beside = sphere_tangents(1.3 * x, frame)
+    assert_close(beside @ beside.mT, tangents @ tangents.mT, rtol=0, atol=1e-5)
 
 
 def test_torus_images_have_the_tangents_of_their_map():

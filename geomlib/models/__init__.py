@@ -24,8 +24,10 @@ from geomlib.models.denoisers import (
     SphereDenoiser,
 )
 from geomlib.models.diffusion import DataPrediction, DiffusionModel
+from geomlib.models.discrete_vae import DiscreteVAE
 from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
 from geomlib.models.flow_matching import FlowMatching, flow_steps, velocity_of
+from geomlib.models.info_cat_vae import InfoCatVAE
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
 from geomlib.models.manifold_descent import manifold_descent
 from geomlib.models.mixture_vae import MixtureVAE
@@ -38,6 +40,7 @@ from geomlib.models.riemannian_flow_matching import (
     sphere_log,
 )
 from geomlib.models.saving import load, save
+from geomlib.models.semi_supervised import M2
 from geomlib.models.standard_deviation import RBFStandardDeviation
 from geomlib.models.steps import (
     DDPMStep,
@@ -51,6 +54,7 @@ from geomlib.models.vae import BernoulliVAE, CategoricalVAE, GaussianVAE
 
 __all__ = [
     "GAN",
+    "M2",
     "AtlasGeodesic",
     "AtlasGraph",
     "AtlasModel",
@@ -65,12 +69,14 @@ __all__ = [
     "DecoderOnly",
     "Denoiser",
     "DiffusionModel",
+    "DiscreteVAE",
     "Embedded",
     "ExplicitAtlas",
     "FlowMatching",
     "GaussianDenoiser",
     "GaussianVAE",
     "HeunStep",
+    "InfoCatVAE",
     "LinearAutoencoder",
     "LinearVAE",
     "LocalBasis",

@@ -5,6 +5,7 @@ from geomlib.teaching.checks import check
 from geomlib.teaching.report import Report, report
 from geomlib.teaching.widgets import (
     AnalogyExplorer,
+    AtlasExplorer,
     ChartsExplorer,
     DenoiserExplorer,
     EnergyExplorer,
@@ -20,6 +21,7 @@ from geomlib.teaching.widgets import (
 
 __all__ = [
     "AnalogyExplorer",
+    "AtlasExplorer",
     "ChartsExplorer",
     "DenoiserExplorer",
     "EnergyExplorer",

@@ -22,6 +22,7 @@ CHAPTERS = (
     "vae_geodesics",
     "vae_statistics",
     "information_geometry",
+    "atlas_models",
     "beyond",
     "your_own_decoder",
     "diffusion_tangent_chains",

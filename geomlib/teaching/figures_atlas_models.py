@@ -14,7 +14,15 @@ from geomlib.models import AtlasModel
 from geomlib.teaching.figures import COLOURS, MARKERS
 from geomlib.teaching.figures_beyond import VIEW
 
-__all__ = ["charts_of", "descent", "errors_along", "images", "route_on_torus"]
+__all__ = [
+    "charts_of",
+    "counts",
+    "descent",
+    "errors_along",
+    "images",
+    "reaches",
+    "route_on_torus",
+]
 
 
 def errors_along(
@@ -39,6 +47,24 @@ def images(ax: Axes, model: AtlasModel, x: Float[Tensor, "count 2"], title: str)
         there = torch.where((chart == i)[:, None], points, torch.nan)
         ax.plot(*there.T, color=COLOURS[(5, 0, 2)[i % 3]], lw=2.5, ls=("-", "--")[i % 2])
     ax.set_title(title)
+
+
+def reaches(
+    ax: Axes, model: AtlasModel, x: Float[Tensor, "count 2"], tolerance: float, title: str
+) -> None:
+    """Outside the unit circle, a ring for each chart where it is good to the tolerance."""
+    _circle(ax)
+    for i, inside in enumerate(model.covers(x, tolerance).T):
+        ring = torch.where(inside[:, None], (1.08 + 0.07 * i) * x, torch.nan)
+        style = {"color": COLOURS[(0, 5, 2, 8)[i % 4]], "ls": ("-", "--", "-.", ":")[i % 4]}
+        ax.plot(*ring.T, lw=2.5, **style)
+    ax.set_title(title)
+
+
+def counts(ax: Axes, table: np.ndarray, title: str) -> None:
+    """A table of classes against charts, in shades."""
+    ax.imshow(table, cmap="Blues")
+    ax.set(xlabel="chart", ylabel="class", title=title, xticks=[], yticks=[])
 
 
 def charts_of(

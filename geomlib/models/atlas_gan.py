@@ -38,7 +38,9 @@ class AtlasGAN(AtlasModel):
     Attributes:
         generator: $(z, \text{one-hot } k) \mapsto G(k, z)$, an `nn.Sequential`.
         features: the layers that D, Q and E share, `(..., n)` to `(..., hidden)`.
-        discriminator_head, chart_head, code_head: linear, to the logit of D, the K logits of Q, E.
+        discriminator_head: linear, from the features to the logit of D.
+        chart_head: linear, to the K logits of Q.
+        code_head: linear, to E.
 
     Args:
         data_dim: $n$.

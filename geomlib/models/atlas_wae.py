@@ -18,8 +18,8 @@ __all__ = ["AtlasWAE"]
 
 
 class AtlasWAE(AtlasModel):
-    r"""$\min\; \mathbb{E} \sum_i q_i(x)\, \|x - D_i(E_i(x))\|^2 + \lambda\, \mathcal{D}$ with
-    affine $E_i$.
+    r"""$\min\; \mathbb{E} \sum_i q_i \|x - D_i(E_i(x))\|^2$ $+\; \lambda\, \mathcal{D}$ with affine
+    $E_i$.
 
     A code is a pair $(i, z)$: the chart is drawn from the learned memberships $q(x)$, and $z =
     E_i(x)$. The penalty $\mathcal{D}$ is how far the codes of all the data are from the prior, i

@@ -30,7 +30,7 @@ from geomlib.models.discrete_vae import DiscreteVAE
 from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
 from geomlib.models.flow_matching import FlowMatching, flow_steps, velocity_of
 from geomlib.models.info_cat_vae import InfoCatVAE
-from geomlib.models.latent_penalty import AdversarialPenalty, MMDPenalty
+from geomlib.models.latent_penalty import AdversarialPenalty, LatentPenalty, MMDPenalty
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
 from geomlib.models.manifold_descent import manifold_descent
 from geomlib.models.mixture_vae import MixtureVAE
@@ -83,6 +83,7 @@ __all__ = [
     "GaussianVAE",
     "HeunStep",
     "InfoCatVAE",
+    "LatentPenalty",
     "LinearAutoencoder",
     "LinearVAE",
     "LocalBasis",

@@ -18,13 +18,13 @@ __all__ = ["AtlasWAE"]
 
 
 class AtlasWAE(AtlasModel):
-    r"""$\min\; \mathbb{E}_x \sum_i q_i(x)\, \|x - D_i(E_i(x))\|^2 + \lambda\, \mathcal{D}\bigl(
-    \mathbb{E}_x \sum_i q_i(x)\, \delta_{(i, E_i(x))},\; \tfrac1K \sum_i \delta_i \otimes U(-1,
-    1)^d\bigr)$ with affine $E_i$.
+    r"""$\min\; \mathbb{E} \sum_i q_i \|x - D_i(E_i(x))\|^2$ $+\; \lambda\, \mathcal{D}$ with affine
+    $E_i$.
 
     A code is a pair $(i, z)$: the chart is drawn from the learned memberships $q(x)$, and $z =
-    E_i(x)$. The penalty $\mathcal{D}$ asks that over all the data every chart is as likely, and
-    every place in its cube. So no chart dies, and points $D_i(z)$ of random codes look like data.
+    E_i(x)$. The penalty $\mathcal{D}$ is how far the codes of all the data are from the prior, i
+    uniform and $z \sim U(-1, 1)^d$. So no chart dies, and points $D_i(z)$ of random codes look like
+    data.
 
     Every $E_i$ is a single affine layer, a projection. That keeps charts small: a connected open
     piece of the unit sphere $S^d$ projects one-to-one and without a fold onto an open set of
@@ -33,7 +33,8 @@ class AtlasWAE(AtlasModel):
     charts at least for a circle. With two, the decoders fail where the halves end.
 
     Attributes:
-        encoders, decoders: K each, `ParallelPerceptrons`; the encoders have one layer.
+        encoders: $E_i$, `ParallelPerceptrons` of one layer.
+        decoders: $D_i$, `ParallelPerceptrons`.
         membership: the logits of $q$, an `nn.Sequential`, `(..., n)` to `(..., K)`.
         penalty: $\mathcal{D}$.
 

@@ -47,8 +47,8 @@ class MMDPenalty(LatentPenalty):
     negative where the two distributions agree. The sum over charts is exact, only z is drawn.
 
     Args:
-        scale: $c / d$, where $d$ is the dimension of z. As twice the variance of the prior,
-            $\tfrac13$ for each coordinate, the default is the rule of the source.
+        scale: of $c$, in units of $\tfrac23 d$, where $d$ is the dimension of z. At 1, $c$ is
+            twice the variance of the prior, as in the source.
 
     Raises:
         ValueError: if `scale` is not positive, or a batch has one point only, where a U-statistic
@@ -58,14 +58,14 @@ class MMDPenalty(LatentPenalty):
     algorithm 2 and section 4; Gretton et al., *A Kernel Two-Sample Test*, JMLR 13 (2012), lemma 6.
 
     >>> penalty = MMDPenalty()
-    >>> codes = 2 * torch.rand(2000, 1, 2) - 1  # one chart, codes as the prior has them
+    >>> codes = 2 * torch.rand(2000, 1, 2) - 1  # one chart, like the prior
     >>> bool(penalty(torch.ones(2000, 1), codes).abs() < 0.01)
     True
     >>> round(penalty(torch.ones(2000, 1), 0 * codes).item(), 1)
     0.2
     """
 
-    def __init__(self, scale: float = 2 / 3):
+    def __init__(self, scale: float = 1.0):
         super().__init__()
         if not scale > 0:
             raise ValueError(f"scale = {scale}, but it must be positive")
@@ -92,7 +92,7 @@ class MMDPenalty(LatentPenalty):
     def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
         # |a - b|^2 term by term: the gradient of cdist is infinite where a = b
         square = (a[..., :, None, :] - b[..., None, :, :]).square().sum(-1)
-        c = self.scale * a.shape[-1]
+        c = self.scale * 2 / 3 * a.shape[-1]  # a coordinate of the prior has variance 1/3
         return c / (c + square)
 
 

@@ -89,10 +89,9 @@ def test_the_codes_of_what_it_draws_are_recovered(guided, unguided):
         assert lost(model, x) < 0.2
 
 
-def test_a_round_trip_of_data_keeps_little(guided):
-    """The mean image loses 1; an autoencoder of as many dimensions loses about a half."""
+def test_a_round_trip_of_data_misses_more_than_the_mean_image(guided):
     for seed, model in zip(SEEDS, guided, strict=True):
-        assert lost(model, split(seed)[2]) > 0.7
+        assert lost(model, split(seed)[2]) > 1
 
 
 def test_transitions_keep_the_coordinates_not_the_point(guided):

@@ -2,6 +2,7 @@
 
 from geomlib.teaching import figures
 from geomlib.teaching.checks import check
+from geomlib.teaching.quiz import quiz
 from geomlib.teaching.report import Report, report
 from geomlib.teaching.widgets import (
     AnalogyExplorer,
@@ -34,5 +35,6 @@ __all__ = [
     "TangentPusher",
     "check",
     "figures",
+    "quiz",
     "report",
 ]

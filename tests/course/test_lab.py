@@ -3,12 +3,14 @@
 import latent_explorer_page
 import nbformat
 import pytest
+import quiz_page
 from conftest import ROOT
 
 pytestmark = pytest.mark.browser
 
 CHAPTERS = sorted(path.name for path in (ROOT / "course").glob("*.ipynb"))
-FIGURES = {  # what to drag in a chapter, and what it must answer
+FIGURES = {  # what to use in a chapter, and what it must answer
+    "03_germs.ipynb": (".gq", quiz_page.check_everything),
     "07_vae_geodesics.ipynb": (".lx", latent_explorer_page.check_everything),
 }
 MINUTE = 60_000  # milliseconds

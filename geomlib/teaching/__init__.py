@@ -2,6 +2,7 @@
 
 from geomlib.teaching import figures
 from geomlib.teaching.checks import check
+from geomlib.teaching.course_map import course_map
 from geomlib.teaching.quiz import quiz
 from geomlib.teaching.report import Report, report
 from geomlib.teaching.widgets import (
@@ -34,6 +35,7 @@ __all__ = [
     "SphereInterpolant",
     "TangentPusher",
     "check",
+    "course_map",
     "figures",
     "quiz",
     "report",

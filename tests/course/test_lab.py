@@ -76,3 +76,12 @@ def test_a_chapter_runs_in_jupyterlab(visit, jupyterlab, name):
         figure = page.locator(selector).first
         figure.scroll_into_view_if_needed()
         answers(figure)
+
+
+def test_jupyterlab_opens_on_the_start_page_and_its_map_leads_to_the_chapters(visit, jupyterlab):
+    page = visit(f"{jupyterlab.address}/?token={jupyterlab.token}")
+    page.get_by_role("heading", name="Start here").wait_for(timeout=MINUTE)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
+    run_all_cells(page)
+    page.locator(".cm").get_by_role("link", name="Charts and atlases").click()
+    page.get_by_role("heading", name="Charts and atlases", level=1).wait_for(timeout=MINUTE)

@@ -1,10 +1,11 @@
-"""What the book changes in Sphinx: formulas in docstrings, and where scripts come from.
+"""What the book changes in Sphinx: formulas in docstrings, directives, and where scripts come from.
 
 geomlib writes formulas as $...$, as its notebooks do; autodoc expects :math:`...`.
 """
 
 import re
 
+import directives
 import vendor
 from sphinx_thebe import init_thebe_core
 
@@ -74,6 +75,9 @@ def link_pages_for_notebooks(app, page, template, context, doctree):
 
 def setup(app):
     keep_thebe_quiet(app)
+    app.add_directive("course-map", directives.CourseMap)
+    app.add_directive("chapter-aims", directives.ChapterAims)
+    app.add_directive("stored-figure", directives.StoredFigure)
     app.connect("config-inited", use_cdn_without_npm, priority=1)
     app.connect("autodoc-process-docstring", convert_docstring, priority=900)  # after napoleon
     app.connect("html-page-context", name_roles_of_references)

@@ -179,3 +179,12 @@ def shared_figure_names(paths: Iterable[Path]) -> Iterator[str]:
         for name, cell in cells(path)
         if (figure := cell.metadata.get("mystnb", {}).get("figure", {})).get("name")
     )
+
+
+def orphan_pictures(folder: Path) -> Iterator[str]:
+    """Pictures that lie in a folder, and that no page or configuration there names."""
+    ours = [path for path in folder.rglob("*") if not {"_build", "vendor"} & set(path.parts)]
+    texts = [path.read_text() for path in ours if path.suffix in {".md", ".ipynb", ".yml"}]
+    for path in sorted(ours):
+        if path.suffix in {".png", ".svg", ".jpg"} and not any(path.name in t for t in texts):
+            yield f"{path.relative_to(folder).as_posix()} is shown on no page"

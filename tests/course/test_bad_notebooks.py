@@ -191,3 +191,11 @@ def test_a_second_chapter_with_the_same_names_is_found_cell_by_cell(course):
 def test_a_chapter_that_is_gone_is_missed_in_the_contents(course):
     course.contents.write_text(course.contents.read_text() + "  - file: course/02_gone\n")
     assert course.problems() == ["_toc.yml lists course/02_gone, and there is no such notebook"]
+
+
+def test_a_picture_that_no_page_shows_is_named(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for name in ("shown.svg", "orphan.svg"):
+        (tmp_path / "pictures" / name).write_text("<svg/>")
+    (tmp_path / "page.md").write_text("![A circle and its tangent](pictures/shown.svg)")
+    assert list(rules.orphan_pictures(tmp_path)) == ["pictures/orphan.svg is shown on no page"]

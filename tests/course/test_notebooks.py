@@ -117,3 +117,7 @@ def test_it_keeps_the_rule(path, rule):
 )
 def test_the_course_keeps_the_rule(rule):
     assert not list(rule(NOTEBOOKS))
+
+
+def test_every_picture_of_the_book_is_shown_on_a_page():
+    assert not list(notebook_rules.orphan_pictures(ROOT / "book"))

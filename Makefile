@@ -31,7 +31,8 @@ help:  ## say what each command does
 
 lab: $(READY)  ## open JupyterLab on the chapters (on a server: ARGS=--no-browser)
 	@echo 'Opening JupyterLab on course/ (Ctrl-C twice stops it)'
-	@$(BIN)/python -m jupyterlab --ServerApp.root_dir=course $(ARGS)
+	@$(BIN)/python -m jupyterlab --ServerApp.root_dir=course \
+	  --LabApp.default_url=/lab/tree/00_start_here.ipynb $(ARGS)
 
 test: lint  ## run every check: style, types, library, chapters, book, browser
 	@echo 'Testing the library, the chapters, the book and the browser'

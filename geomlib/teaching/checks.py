@@ -13,6 +13,7 @@ from torch import Tensor
 __all__ = ["Mistake", "NotAttempted", "attempt", "check", "compare", "exercise", "numbers"]
 
 CHAPTERS = (
+    "start_here",
     "three_kinds_of_models",
     "charts",
     "germs",

@@ -117,7 +117,10 @@ class Deck(SlidesExporter):
 
     @pass_context
     def markdown2html(self, context, source):
-        return myst.to_html(source)
+        html = myst.to_html(source)
+        if slide_type(context["cell"]) == "notes":  # read as text, so as short as in the chapter
+            html = re.sub(r"(?<!\\)\\[()]", "$", re.sub(r"(?<!\\)\\[\[\]]", "$$", html))
+        return html
 
 
 def _deck(chapter: Path, target: Path) -> Path:

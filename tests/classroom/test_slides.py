@@ -160,6 +160,18 @@ def test_keys_lead_through_the_lecture_and_belong_to_a_figure_that_has_the_focus
         assert handle.bounding_box()["x"] > start["x"]
 
 
+def test_the_window_of_the_lecturer_shows_what_the_chapter_says(decks, visit):
+    page = visit(deck(decks, "germs"), size=SCREEN)
+    number = page.evaluate("slides.findIndex((each) => each.querySelector('aside.notes'))")
+    page.evaluate(f"Reveal.slide({number})")
+    said = page.evaluate("Reveal.getCurrentSlide().querySelector('aside.notes p').textContent")
+    with page.expect_popup() as opened:
+        page.keyboard.press("s")
+    notes = opened.value.locator(".speaker-controls-notes .value")
+    notes.locator("p").first.wait_for()
+    assert said in notes.text_content()
+
+
 def test_a_figure_that_was_made_to_fit_follows_the_pointer(decks, visit):
     page = visit(deck(decks, "vae_geodesics"), size=SCREEN)
     page.evaluate("Reveal.slide(slides.findIndex((each) => each.querySelector('.gw-handle')))")

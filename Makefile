@@ -21,7 +21,7 @@ endif
 # Two test processes share the cores; a thread pool in each would only slow them.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help lab test lint book serve-book outputs assignment bench clean
+.PHONY: help lab test lint book serve-book pdf slides outputs assignment bench clean
 .DEFAULT_GOAL := help
 
 help:  ## say what each command does
@@ -52,6 +52,12 @@ serve-book: book  ## build the book and serve it on this machine (PORT=8000)
 	@echo 'The book is at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)'
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory book/_build/html
 
+pdf: book  ## print the whole book into book/_build/pdf (needs Chromium)
+	@$(BIN)/python book/pdf.py
+
+slides: $(READY)  ## build each chapter's lecture into classroom/_build/slides (or CHAPTER=germs)
+	@$(BIN)/python classroom/slides.py $(CHAPTER) $(ARGS)
+
 outputs: $(READY)  ## run one chapter and store its outputs (CHAPTER=vae_geodesics)
 	@test -n '$(CHAPTER)' || { echo 'Which chapter? make outputs CHAPTER=vae_geodesics'; exit 1; }
 	@$(BIN)/python book/outputs.py $(wildcard course/*_$(CHAPTER).ipynb book/$(CHAPTER).ipynb)
@@ -64,7 +70,7 @@ bench: $(READY) $(PEERS_READY)  ## time the library beside its peers and write t
 	@$(BIN)/python benchmarks/page.py $(ARGS)
 
 clean:  ## remove what was built, and keep the environments
-	rm -rf book/_build book/assets/vendor build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf book/_build book/assets/vendor classroom/_build build dist .pytest_cache .mypy_cache .ruff_cache
 
 # A missing marker means that the last attempt did not finish: start afresh. An
 # environment that is only out of date is brought up to date in place.

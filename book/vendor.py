@@ -1,6 +1,6 @@
-"""Bring the scripts that the book needs from npm into book/assets/vendor.
+"""Bring the scripts that the book and the slides need from npm into book/assets/vendor.
 
-A page of the book then asks no foreign host for anything. The folder is not
+A page then asks no foreign host for anything. The folder is not
 committed, and is made anew only when a version below changes. Without npm the
 book still builds: its pages load the same versions from a public CDN.
 
@@ -19,6 +19,7 @@ VERSIONS = {
     "anywidget": "0.11.0",  # the version that constraints.txt pins for Python
     "mathjax": "3.2.2",
     "requirejs": "2.3.8",
+    "reveal.js": "5.2.1",  # for the slides alone
 }
 
 # What to take out of each package, and what to call it below `vendor`.
@@ -36,6 +37,11 @@ FILES = {
         "es5/sre": "mathjax/sre",
     },
     "requirejs": {"require.js": "require.js"},
+    "reveal.js": {
+        "dist/reveal.css": "reveal/reveal.css",
+        "dist/reveal.js": "reveal/reveal.js",
+        "plugin/notes/notes.js": "reveal/notes.js",
+    },
 }
 
 

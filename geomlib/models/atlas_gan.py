@@ -30,10 +30,11 @@ class AtlasGAN(AtlasModel):
 
     Read as an atlas, $D_k = G(k, \cdot)$, $\rho_k(x) = Q(k \mid x)$ and $E_k = E$ for every k.
     A GAN gives no inverse: E learns from what G draws alone, and nothing asks for $G(k, E(x)) =
-    x$. `reconstruct` returns what G drew; a digit of the data it misses by more than the mean image
-    does. The coordinates are shared, so a transition $E \circ D_k$ is near the identity: it says
-    which point of another chart has the same style, not which is the same point. Nor does the game
-    make Q a better classifier of digits than its labels alone would.
+    x$. `reconstruct` returns what G drew, but keeps little of the data: trained on the pixels of
+    digits, it misses them by more than the mean image does. The coordinates are shared, so a
+    transition $E \circ D_k$ is near the identity: it says which point of another chart has the same
+    style, not which is the same point. Nor does the game make Q a better classifier of digits than
+    its labels alone would.
 
     Attributes:
         generator: $(z, \text{one-hot } k) \mapsto G(k, z)$, an `nn.Sequential`.

@@ -109,6 +109,19 @@ COURSE = (
         needs=("tangent_maps", "pullback_metrics"),
     ),
     Chapter(
+        "10_atlas_models",
+        "One chart is not enough",
+        "What do several charts make of a closed curve, which shape do their overlaps say it has, "
+        "and how far is it across them?",
+        needs=("charts", "pullback_metrics", "geodesics"),
+    ),
+    Chapter(
+        "10_atlas_comparison",
+        "Six atlas models, side by side",
+        "Six models are called atlases: what does each of them learn, and what not?",
+        needs=("three_kinds_of_models", "atlas_models"),
+    ),
+    Chapter(
         "11_beyond",
         "Beyond one decoder",
         "How does a flow stay on a sphere, what of a latent space is identified, and when is one "

@@ -1,4 +1,4 @@
-"""A class that comes in at once: `python classroom/load_test.py --students 20 --chapter charts`.
+"""A class that comes in at once: `python classroom/load_test.py --students 20 --chapter germs`.
 
 Starts the class's hub on this machine, with a door open to simulated students. All log in at
 the same moment, open a chapter, run it and save it. The report tells what failed, how long
@@ -208,7 +208,7 @@ def spread(values: list[float]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--students", type=int, default=20, help="how many come in (default: 20)")
-    parser.add_argument("--chapter", default="charts", choices=CHAPTERS, help="(default: charts)")
+    parser.add_argument("--chapter", default="germs", choices=CHAPTERS, help="(default: germs)")
     parser.add_argument(
         "--patience", type=float, default=600, help="seconds until a student gives up"
     )

@@ -89,7 +89,7 @@ $(READY): pyproject.toml constraints.txt
 	$(make_environment)
 	@echo 'Installing the course into $(VENV): 2 GB and a few minutes the first time'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
-	  -c constraints.txt -e '.[course,book,classroom,hub,test]'
+	  -c constraints.txt -e '.[chapters,course,book,classroom,hub,test]'
 	@echo '$(CURDIR)' > $@
 
 # The peer libraries run in a process and an environment of their own.

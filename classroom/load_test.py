@@ -34,15 +34,20 @@ FOLDER = "geometry-course"  # of a student's home, as jupyterhub_config.py names
 PROXY = "configurable-http-proxy"
 PROXY_VERSION = "5.1.0"  # the newest that runs on Node 18
 
+LOG = "load_test.log"  # kept only of a test that failed
 MB = 1e6
 
 
 @dataclass
-class Memory:
-    """Proportional set sizes in bytes: a page that n processes share counts 1/n in each."""
+class Share:
+    """What a student takes of the machine: memory in bytes, and seconds of a core so far.
+
+    Memory is the proportional set size: a page that n processes share counts 1/n in each.
+    """
 
     server: float
     kernel: float
+    core: float
 
 
 def load_test(students: int, chapter: str, patience: float) -> bool:
@@ -54,11 +59,14 @@ def load_test(students: int, chapter: str, patience: float) -> bool:
         with running_hub(folder) as (address, process):
             visitors = [Student(address, each, path, patience) for each in class_]
             asyncio.run(all_at_once(visitors))
-            memory = [memory_of(each, process) for each in class_]
+            shares = [share_of(each, process) for each in class_]
             hub = hub_memory(process)
         # The hub has gone: what counts as saved is what is on the disk.
         lost = [each.name for each in visitors if each.saved and not kept(each, folder)]
-    print(report(chapter, visitors, lost, [each for each in memory if each], hub))
+        if lost or any(each.failures for each in visitors):
+            shutil.copy(folder / "hub.log", HERE / LOG)
+            print(f"What the hub said is in classroom/{LOG}")
+    print(report(chapter, visitors, lost, [each for each in shares if each], hub))
     return not lost and not any(each.failures for each in visitors)
 
 
@@ -144,12 +152,14 @@ def wait_for(address: str, process: subprocess.Popen, log: Path, seconds: float 
     raise SystemExit(f"The hub does not answer:\n{log.read_text()[-4000:]}")
 
 
-def memory_of(name: str, hub: psutil.Process) -> Memory | None:
-    """What the server of a student and its kernel hold; None if they are not running."""
+def share_of(name: str, hub: psutil.Process) -> Share | None:
+    """What the server of a student and its kernel take; None if they are not running."""
     for server in hub.children():
         if server.environ().get("JUPYTERHUB_USER") == name:
             kernels = server.children(recursive=True)
-            return Memory(pss(server), sum(map(pss, kernels)))
+            times = [each.cpu_times() for each in (server, *kernels)]
+            core = sum(each.user + each.system for each in times)
+            return Share(pss(server), sum(map(pss, kernels)), core)
     return None
 
 
@@ -176,7 +186,7 @@ def content(notebook: nbformat.NotebookNode) -> list[tuple]:
 
 
 def report(
-    chapter: str, visitors: list[Student], lost: list[str], memory: list[Memory], hub: float
+    chapter: str, visitors: list[Student], lost: list[str], shares: list[Share], hub: float
 ) -> str:
     failed = {each.name: each.failures for each in visitors if each.failures}
     system = psutil.virtual_memory().total / 1e9
@@ -192,10 +202,11 @@ def report(
         ("run and saved", "finished"),
     ]:
         times = [getattr(each, key) for each in visitors if getattr(each, key) is not None]
-        lines.append(f"{title:14}{spread(times)} s")
-    lines.append(f"{'server':14}{spread([each.server / MB for each in memory])} MB")
-    lines.append(f"{'kernel':14}{spread([each.kernel / MB for each in memory])} MB")
-    lines.append(f"{'hub and proxy':14}{hub / MB:.0f} MB")
+        lines.append(f"{title:16}{spread(times)} s")
+    lines.append(f"{'server':16}{spread([each.server / MB for each in shares])} MB")
+    lines.append(f"{'kernel':16}{spread([each.kernel / MB for each in shares])} MB")
+    lines.append(f"{'work of a core':16}{spread([each.core for each in shares])} s")
+    lines.append(f"{'hub and proxy':16}{hub / MB:.0f} MB")
     lines += [f"{name}: {json.dumps(why)}" for name, why in failed.items()]
     lines += [f"{name}: what was saved is not on the disk" for name in lost]
     return "\n".join(lines)

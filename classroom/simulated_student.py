@@ -116,7 +116,8 @@ class Student:
             return message.json()
         if message.type is aiohttp.WSMsgType.BINARY:  # a widget with buffers
             return None
-        raise RuntimeError(f"the connection to the kernel closed ({message.type.name})")
+        why = f"{channels.close_code} {message.extra or ''}".strip()
+        raise RuntimeError(f"the connection to the kernel closed: {why}")
 
     async def _save(self, notebook: nbformat.NotebookNode) -> None:
         notebook.cells.append(nbformat.v4.new_markdown_cell(f"The work of {self.name}."))

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 import yaml
 from conftest import ROOT
+from traitlets.config import PyFileConfigLoader
 
 CLASSROOM = ROOT / "classroom"
 sys.path.insert(0, str(CLASSROOM))
@@ -75,8 +76,8 @@ def lesson(tmp_path_factory) -> tuple[Path, dict[str, Student], dict]:
         paths = {"ada": CHAPTER, "ben": CHAPTER, "cleo": HUNGRY}
         students = {name: Student(address, name, path, 300) for name, path in paths.items()}
         asyncio.run(load_test.all_at_once(list(students.values())))
-        memory = {name: load_test.memory_of(name, process) for name in students}
-    return homes, students, memory
+        shares = {name: load_test.share_of(name, process) for name in students}
+    return homes, students, shares
 
 
 def write_hungry(path: Path) -> None:
@@ -87,11 +88,12 @@ def write_hungry(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ada", "ben"])
 def test_a_chapter_runs_on_the_hub_and_is_saved(lesson, name):
-    homes, students, memory = lesson
+    homes, students, shares = lesson
     student = students[name]
     assert not student.failures
     assert 0 < student.server_ready < student.first_output < student.finished
-    assert 50e6 < memory[name].server < 1e9 and 50e6 < memory[name].kernel < 2e9
+    share = shares[name]
+    assert 50e6 < share.server < 1e9 and 50e6 < share.kernel < 2e9 and 1 < share.core < 300
     assert load_test.kept(student, homes)
     saved = (homes / name / CHAPTER).read_text()
     assert f"The work of {name}." in saved and saved.count('"output_type"') > 10
@@ -111,9 +113,9 @@ def test_the_next_start_keeps_what_was_saved(lesson):
 
 
 def test_the_report_names_what_failed_and_what_was_lost(lesson, tmp_path):
-    _, students, memory = lesson
+    _, students, shares = lesson
     assert not load_test.kept(students["ben"], tmp_path)  # no such file there
-    report = load_test.report("germs", list(students.values()), ["ben"], [*memory.values()], 1e8)
+    report = load_test.report("germs", list(students.values()), ["ben"], [*shares.values()], 1e8)
     assert "failed: 1; saved: 3; lost: 1" in report
     assert "cleo: " in report and "ben: what was saved is not on the disk" in report
 
@@ -127,3 +129,31 @@ def test_a_changed_file_does_not_count_as_kept(lesson, tmp_path):
     assert load_test.kept(students["ada"], tmp_path)
     path.write_text(path.read_text().replace("The work of ada.", "The work of ben."))
     assert not load_test.kept(students["ada"], tmp_path)
+
+
+def test_the_two_hubs_agree():
+    """On one machine and on Kubernetes: the same start, share, threads and patience."""
+    local = PyFileConfigLoader(str(CLASSROOM / "jupyterhub_config.py")).load_config()
+    cluster = yaml.safe_load((CLASSROOM / "values.yaml").read_text())
+    server, spawner = cluster["singleuser"], local.Spawner
+    inside = Path("/srv/geometry-course")  # where the image holds the repository
+    there = [str(ROOT / Path(each).relative_to(inside)) for each in server["cmd"][1:3]]
+    assert [*there, server["cmd"][3]] == spawner.cmd[1:]
+    assert all(Path(each).exists() for each in there)
+    assert server["cmd"][3] == load_test.FOLDER
+    assert server["defaultUrl"] == spawner.default_url
+    assert server["memory"]["limit"] == spawner.mem_limit
+    assert server["extraEnv"] == spawner.environment
+    culler = local.JupyterHub.services[0]["command"]
+    assert f"--timeout={cluster['cull']['timeout']}" in culler
+    guide = (ROOT / "book" / "hub.md").read_text()
+    assert f"--target-repo-dir {inside}" in guide
+
+
+def test_the_class_comes_in_by_group_and_from_this_machine_alone():
+    local = PyFileConfigLoader(str(CLASSROOM / "jupyterhub_config.py")).load_config()
+    guide = (ROOT / "book" / "hub.md").read_text()
+    assert "127.0.0.1" in local.JupyterHub.bind_url
+    assert "allow_all" not in local.Authenticator and "allow_all" not in local.PAMAuthenticator
+    for group in local.PAMAuthenticator.allowed_groups:
+        assert f"groupadd {group}" in guide

@@ -66,9 +66,11 @@ c.Spawner.environment = {
 c.Spawner.start_timeout = 180
 c.Spawner.http_timeout = 180
 
+# A kernel listens on ports of the machine, where everybody who has an account could listen in.
 # Kernels wait for a core, too, and their first answer may take longer than the usual minute.
 # A notebook that was closed keeps its kernel, and most of the memory is in kernels.
 c.Spawner.args = [
+    "--MappingKernelManager.transport_encryption=required",
     "--MappingKernelManager.kernel_info_timeout=180",
     "--MappingKernelManager.cull_idle_timeout=1800",
     "--MappingKernelManager.cull_interval=300",

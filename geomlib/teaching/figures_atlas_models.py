@@ -56,8 +56,8 @@ def reaches(
     _circle(ax)
     for i, inside in enumerate(model.covers(x, tolerance).T):
         ring = torch.where(inside[:, None], (1.08 + 0.07 * i) * x, torch.nan)
-        style = {"color": COLOURS[(0, 5, 2, 8)[i % 4]], "ls": ("-", "--", "-.", ":")[i % 4]}
-        ax.plot(*ring.T, lw=2.5, **style)
+        colour, dashes = COLOURS[(0, 5, 2, 8)[i % 4]], ("-", "--", "-.", ":")[i % 4]
+        ax.plot(*ring.T, lw=2.5, color=colour, ls=dashes)
     ax.set_title(title)
 
 

@@ -21,7 +21,7 @@ endif
 # Two test processes share the cores; a thread pool in each would only slow them.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help lab test lint book serve-book pdf slides outputs assignment bench clean
+.PHONY: help lab test lint book serve-book pdf slides outputs assignment load-test bench clean
 .DEFAULT_GOAL := help
 
 help:  ## say what each command does
@@ -31,7 +31,8 @@ help:  ## say what each command does
 
 lab: $(READY)  ## open JupyterLab on the chapters (on a server: ARGS=--no-browser)
 	@echo 'Opening JupyterLab on course/ (Ctrl-C twice stops it)'
-	@$(BIN)/python -m jupyterlab --ServerApp.root_dir=course $(ARGS)
+	@$(BIN)/python -m jupyterlab --ServerApp.root_dir=course \
+	  --LabApp.default_url=/lab/tree/00_start_here.ipynb $(ARGS)
 
 test: lint  ## run every check: style, types, library, chapters, book, browser
 	@echo 'Testing the library, the chapters, the book and the browser'
@@ -65,6 +66,9 @@ assignment: $(READY)  ## build what students get from a chapter into classroom/r
 	@test -n '$(CHAPTER)' || { echo 'Which chapter? make assignment CHAPTER=germs'; exit 1; }
 	@$(BIN)/python classroom/assignment.py $(CHAPTER) $(ARGS)
 
+load-test: $(READY)  ## a class on a hub of this machine (ARGS='--students 5 --chapter vae_geodesics')
+	@$(BIN)/python classroom/load_test.py $(ARGS)
+
 bench: $(READY) $(PEERS_READY)  ## time the library beside its peers and write the book's page
 	@$(BIN)/python benchmarks/page.py $(ARGS)
 
@@ -92,7 +96,7 @@ $(READY): pyproject.toml constraints.txt
 	$(make_environment)
 	@echo 'Installing the course into $(VENV): 2 GB and a few minutes the first time'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
-	  -c constraints.txt -e '.[course,book,classroom,test]'
+	  -c constraints.txt -e '.[chapters,course,book,classroom,hub,test]'
 	@echo '$(CURDIR)' > $@
 
 # The peer libraries run in a process and an environment of their own.

@@ -1,10 +1,11 @@
-"""What the book changes in Sphinx: formulas in docstrings, and where scripts come from.
+"""What the book changes in Sphinx: formulas in docstrings, directives, and where scripts come from.
 
 geomlib writes formulas as $...$, as its notebooks do; autodoc expects :math:`...`.
 """
 
 import re
 
+import directives
 import vendor
 from sphinx_thebe import init_thebe_core
 
@@ -66,9 +67,19 @@ def name_roles_of_references(app, page, template, context, doctree):
         context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
 
+def link_pages_for_notebooks(app, page, template, context, doctree):
+    """What a cell has drawn leads to notebooks, and the book has a page for each."""
+    if page.startswith("course/"):
+        context["body"] = re.sub(r'href="(\w+)\.ipynb"', r'href="\1.html"', context["body"])
+
+
 def setup(app):
     keep_thebe_quiet(app)
+    app.add_directive("course-map", directives.CourseMap)
+    app.add_directive("chapter-aims", directives.ChapterAims)
+    app.add_directive("stored-figure", directives.StoredFigure)
     app.connect("config-inited", use_cdn_without_npm, priority=1)
     app.connect("autodoc-process-docstring", convert_docstring, priority=900)  # after napoleon
     app.connect("html-page-context", name_roles_of_references)
+    app.connect("html-page-context", link_pages_for_notebooks)
     return {"parallel_read_safe": True}

@@ -5,9 +5,11 @@ one machine give the same file: run times are left out, and widgets, which the k
 names at random, are numbered.
 """
 
+import itertools
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -26,10 +28,12 @@ def store_outputs(path: Path) -> None:
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
+    counts = itertools.count(1)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":  # progress bars, which show how fast this machine is
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            _number(cell, counts)
     notebook.metadata.kernelspec = {
         "display_name": "Python 3",
         "language": "python",
@@ -39,6 +43,15 @@ def store_outputs(path: Path) -> None:
     notebook = _number_widgets(notebook)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
+
+
+def _number(cell: nbformat.NotebookNode, counts: Iterator[int]) -> None:
+    """Number a cell that ran; the one that does its work on Colab alone counts for nothing."""
+    counted = cell.source.strip() and "colab" not in cell.metadata.get("tags", [])
+    cell.execution_count = next(counts) if counted else None
+    for output in cell.outputs:
+        if output.output_type == "execute_result":
+            output.execution_count = cell.execution_count
 
 
 def _number_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

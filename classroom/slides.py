@@ -27,7 +27,12 @@ sys.path[:0] = [str(HERE), str(ROOT / "book")]
 import myst  # noqa: E402
 import vendor  # noqa: E402
 
-CHAPTERS = {path.stem[3:]: path for path in sorted((ROOT / "course").glob("*.ipynb"))}
+READ_ALONE = ("start_here", "atlas_comparison")  # no lecture: every cell is skipped
+CHAPTERS = {
+    path.stem[3:]: path
+    for path in sorted((ROOT / "course").glob("*.ipynb"))
+    if path.stem[3:] not in READ_ALONE
+}
 TYPES = ("slide", "subslide", "fragment", "-", "notes", "skip")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FOR_TOOLS = re.compile(r"[ ]+# (?:fmt: skip|noqa\b.*)$", re.MULTILINE)  # nothing for the audience

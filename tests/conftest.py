@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -180,7 +181,7 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def jupyterlab(tmp_path_factory) -> Iterator[Lab]:
-    """JupyterLab on a copy of course/, with no settings but its own defaults."""
+    """JupyterLab on a copy of course/, opened as `make lab` does, with its own defaults."""
     home = tmp_path_factory.mktemp("home")
     folder = home / "course"
     shutil.copytree(ROOT / "course", folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
@@ -191,6 +192,7 @@ def jupyterlab(tmp_path_factory) -> Iterator[Lab]:
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     command += [f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={lab.token}"]
+    command += re.findall(r"--LabApp\.default_url=\S+", (ROOT / "Makefile").read_text())
     # The server itself would ask for news and new versions.
     command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]

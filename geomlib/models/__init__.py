@@ -8,9 +8,11 @@ from geomlib.models.atlas_checks import (
     sup_error,
     transition_consistency,
 )
+from geomlib.models.atlas_gan import AtlasGAN
 from geomlib.models.atlas_geodesics import AtlasGeodesic, AtlasGraph, atlas_graph
 from geomlib.models.atlas_labels import labels_against_charts
 from geomlib.models.atlas_topology import good_cover, orientability
+from geomlib.models.atlas_wae import AtlasWAE
 from geomlib.models.autoencoder import Autoencoder
 from geomlib.models.chart_autoencoder import ChartAutoencoder
 from geomlib.models.classifier import Classifier
@@ -28,6 +30,7 @@ from geomlib.models.discrete_vae import DiscreteVAE
 from geomlib.models.editing import LocalBasis, bridge, edit, shoot, transport
 from geomlib.models.flow_matching import FlowMatching, flow_steps, velocity_of
 from geomlib.models.info_cat_vae import InfoCatVAE
+from geomlib.models.latent_penalty import AdversarialPenalty, LatentPenalty, MMDPenalty
 from geomlib.models.linear import LinearAutoencoder, LinearVAE
 from geomlib.models.manifold_descent import manifold_descent
 from geomlib.models.mixture_vae import MixtureVAE
@@ -55,9 +58,12 @@ from geomlib.models.vae import BernoulliVAE, CategoricalVAE, GaussianVAE
 __all__ = [
     "GAN",
     "M2",
+    "AdversarialPenalty",
+    "AtlasGAN",
     "AtlasGeodesic",
     "AtlasGraph",
     "AtlasModel",
+    "AtlasWAE",
     "Autoencoder",
     "BernoulliVAE",
     "CategoricalVAE",
@@ -77,9 +83,11 @@ __all__ = [
     "GaussianVAE",
     "HeunStep",
     "InfoCatVAE",
+    "LatentPenalty",
     "LinearAutoencoder",
     "LinearVAE",
     "LocalBasis",
+    "MMDPenalty",
     "MixtureDenoiser",
     "MixtureVAE",
     "Nerve",

@@ -1,6 +1,5 @@
 """M2, the semi-supervised VAE: a few labels name the charts, many samples shape them."""
 
-import warnings
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch.nn import functional as F
 from geomlib.models.discrete_vae import DiscreteVAE, beside, check_grey_values
 from geomlib.models.perceptron import perceptron
 from geomlib.models.training import fit, seeded
-from geomlib.models.validation import check_counted, check_labels
+from geomlib.models.validation import known_labels
 
 __all__ = ["M2"]
 
@@ -100,7 +99,7 @@ class M2(DiscreteVAE):
             UserWarning: if a class has no label: its chart has no name.
         """
         check_grey_values(x, self)
-        known = self._known(labels, len(x))
+        known = known_labels(labels, len(x), self.n_charts, "InfoCatVAE does without")
         x_known, labels_known = x[known], labels[known].long()
 
         def loss(rows: Tensor) -> Tensor:
@@ -110,26 +109,3 @@ class M2(DiscreteVAE):
             )
 
         return fit(self.parameters(), loss, torch.arange(len(x), device=x.device), **options)
-
-    def _known(self, labels: Tensor, count: int) -> Tensor:
-        if labels.shape != (count,):
-            raise ValueError(
-                f"labels have shape {tuple(labels.shape)}, but there is one for each of the "
-                f"{count} samples, -1 where it is not known: ({count},)"
-            )
-        check_counted(labels, "labels")
-        known = (labels != -1).nonzero()[:, 0]
-        if len(known) == 0:
-            raise ValueError(
-                "no label is known, all are -1: M2 needs some of two classes at least, a few of "
-                "each are enough. InfoCatVAE does without"
-            )
-        check_labels(labels[known], len(known), self.n_charts)
-        counts = torch.bincount(labels[known].long(), minlength=self.n_charts)
-        if (counts == 0).any():
-            warnings.warn(
-                f"of {self.n_charts} classes {(counts == 0).nonzero()[:, 0].tolist()} have no "
-                "label: which samples their charts take is left to chance",
-                stacklevel=3,
-            )
-        return known

@@ -1,5 +1,7 @@
 """Checks of the data that a model is given; each error says how to mend it."""
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ __all__ = [
     "check_rows",
     "check_sizes",
     "check_width",
+    "known_labels",
 ]
 
 
@@ -89,3 +92,36 @@ def check_labels(labels: Tensor, count: int, classes: int) -> None:
         raise ValueError(
             f"all labels are {int(labels[0])}: telling classes apart needs samples of two at least"
         )
+
+
+def known_labels(labels: Tensor, count: int, classes: int, otherwise: str) -> Tensor:
+    """The rows whose label is known, not -1; `otherwise` says what to do without any.
+
+    Raises:
+        ValueError: unless there are `count` whole numbers, those that are known in
+            `range(classes)` and not all the same.
+
+    Warns:
+        UserWarning: if a class has no label.
+    """
+    if labels.shape != (count,):
+        raise ValueError(
+            f"labels have shape {tuple(labels.shape)}, but there is one for each of the "
+            f"{count} samples, -1 where it is not known: ({count},)"
+        )
+    check_counted(labels, "labels")
+    known = (labels != -1).nonzero()[:, 0]
+    if len(known) == 0:
+        raise ValueError(
+            "no label is known, all are -1: some of two classes at least are needed, a few of "
+            f"each are enough. {otherwise}"
+        )
+    check_labels(labels[known], len(known), classes)
+    counts = torch.bincount(labels[known].long(), minlength=classes)
+    if (counts == 0).any():
+        warnings.warn(
+            f"of {classes} classes {(counts == 0).nonzero()[:, 0].tolist()} have no label: which "
+            "samples their charts take is left to chance",
+            stacklevel=3,
+        )
+    return known

@@ -2,9 +2,12 @@
 
 from geomlib.teaching import figures
 from geomlib.teaching.checks import check
+from geomlib.teaching.course_map import course_map
+from geomlib.teaching.quiz import quiz
 from geomlib.teaching.report import Report, report
 from geomlib.teaching.widgets import (
     AnalogyExplorer,
+    AtlasExplorer,
     ChartsExplorer,
     DenoiserExplorer,
     EnergyExplorer,
@@ -20,6 +23,7 @@ from geomlib.teaching.widgets import (
 
 __all__ = [
     "AnalogyExplorer",
+    "AtlasExplorer",
     "ChartsExplorer",
     "DenoiserExplorer",
     "EnergyExplorer",
@@ -33,6 +37,8 @@ __all__ = [
     "SphereInterpolant",
     "TangentPusher",
     "check",
+    "course_map",
     "figures",
+    "quiz",
     "report",
 ]

@@ -13,6 +13,7 @@ from torch import Tensor
 __all__ = ["Mistake", "NotAttempted", "attempt", "check", "compare", "exercise", "numbers"]
 
 CHAPTERS = (
+    "start_here",
     "three_kinds_of_models",
     "charts",
     "germs",
@@ -22,6 +23,7 @@ CHAPTERS = (
     "vae_geodesics",
     "vae_statistics",
     "information_geometry",
+    "atlas_models",
     "beyond",
     "your_own_decoder",
     "diffusion_tangent_chains",

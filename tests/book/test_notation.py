@@ -10,14 +10,14 @@ from torch.distributions import kl_divergence
 from torch.nn import functional as F
 
 from geomlib import symbolic
-from geomlib.models import GaussianVAE, SphereFlow, geodesic_interpolant
+from geomlib.models import ChartAutoencoder, GaussianVAE, SphereFlow, geodesic_interpolant
 from geomlib.models.denoisers import GaussianDenoiser
 from geomlib.models.noise import NoiseSchedule
 from geomlib.models.steps import denoising_steps
 from geomlib.riemann import ExpectedMetric, FisherRaoMetric, PullbackMetric, TangentChain
 from geomlib.symbolic import Chart, Germ, SmoothMap, TangentVector, surfaces
 
-SIZES = {"batch": 5, "d": 2, "n": 3, "N": 8, "N+1": 9}
+SIZES = {"batch": 5, "d": 2, "n": 3, "N": 8, "N+1": 9, "K": 4}
 ROW = re.compile(r"^\| \$.* \| `(?P<code>[^`]+)` \| `(?P<kind>[^`]+)` \|$", re.M)
 TEXT = (ROOT / "book" / "notation.md").read_text()
 ROWS = [(match["code"], match["kind"]) for match in ROW.finditer(TEXT)]
@@ -54,6 +54,7 @@ def names() -> dict:
         "interpolant": geodesic_interpolant, "flow": SphereFlow(SIZES["n"]).double(),
         "svdvals": torch.linalg.svdvals,
         "x": x, "sigma": 0.5, "denoiser": denoiser, "chain": TangentChain(steps, x, B), "i": 1,
+        "model": ChartAutoencoder(SIZES["n"], SIZES["K"], SIZES["d"]).double(),
     }  # fmt: skip
     by_formula = {
         "chart": chart, "p": p, "f": f, "g": g, "atlas": atlas, "germ": germ,

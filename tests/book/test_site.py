@@ -82,8 +82,9 @@ def test_a_chapter_can_be_launched(built_book):
         assert hub[0].find(f"urlpath=lab/tree/{name}/{file}") > 0
 
 
-def test_the_citation_names_the_same_place_and_version():
+def test_the_citation_and_the_guide_name_the_same_place():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text())
     assert citation["repository-code"] == config["repository"]["url"]
-    assert f'version = "{citation["version"]}"' in (ROOT / "pyproject.toml").read_text()
+    guide = (ROOT / "book" / "hub.md").read_text()
+    assert f"git clone {config['repository']['url']} " in guide

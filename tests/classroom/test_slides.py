@@ -12,7 +12,15 @@ import nbformat
 import pytest
 from conftest import ROOT, served
 
-CHAPTERS = {path.stem[3:]: path for path in sorted((ROOT / "course").glob("*.ipynb"))}
+
+def load(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "classroom" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CHAPTERS = load("slides").CHAPTERS
 SCREEN = (1280, 720)
 FEWEST, MOST = 20, 28  # of a lecture of 45 minutes
 
@@ -38,13 +46,6 @@ READ_SLIDES = """() => slides.map((slide) => {
     outside: outside.map((element) => `${element.tagName}.${element.className}`).slice(0, 3),
   };
 })"""
-
-
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "classroom" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,14 @@
 import latent_explorer_page
 import nbformat
 import pytest
+import quiz_page
 from conftest import ROOT
 
 pytestmark = pytest.mark.browser
 
 CHAPTERS = sorted(path.name for path in (ROOT / "course").glob("*.ipynb"))
-FIGURES = {  # what to drag in a chapter, and what it must answer
+FIGURES = {  # what to use in a chapter, and what it must answer
+    "03_germs.ipynb": (".gq", quiz_page.check_everything),
     "07_vae_geodesics.ipynb": (".lx", latent_explorer_page.check_everything),
 }
 MINUTE = 60_000  # milliseconds
@@ -74,3 +76,12 @@ def test_a_chapter_runs_in_jupyterlab(visit, jupyterlab, name):
         figure = page.locator(selector).first
         figure.scroll_into_view_if_needed()
         answers(figure)
+
+
+def test_jupyterlab_opens_on_the_start_page_and_its_map_leads_to_the_chapters(visit, jupyterlab):
+    page = visit(f"{jupyterlab.address}/?token={jupyterlab.token}")
+    page.get_by_role("heading", name="Start here").wait_for(timeout=MINUTE)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
+    run_all_cells(page)
+    page.locator(".cm").get_by_role("link", name="Charts and atlases").click()
+    page.get_by_role("heading", name="Charts and atlases", level=1).wait_for(timeout=MINUTE)

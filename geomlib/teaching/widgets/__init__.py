@@ -1,6 +1,7 @@
 """Interactive figures that need no kernel: all they compute with travels in the widget's state."""
 
 from geomlib.teaching.widgets.analogy_explorer import AnalogyExplorer
+from geomlib.teaching.widgets.atlas_explorer import AtlasExplorer
 from geomlib.teaching.widgets.charts_explorer import ChartsExplorer
 from geomlib.teaching.widgets.denoiser_explorer import DenoiserExplorer
 from geomlib.teaching.widgets.energy_explorer import EnergyExplorer
@@ -15,6 +16,7 @@ from geomlib.teaching.widgets.tangent_pusher import TangentPusher
 
 __all__ = [
     "AnalogyExplorer",
+    "AtlasExplorer",
     "ChartsExplorer",
     "DenoiserExplorer",
     "EnergyExplorer",

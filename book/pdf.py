@@ -47,7 +47,8 @@ READY = """async () => {
   const drawn = () => [...document.querySelectorAll(views)].every((view) =>
     view.parentElement.querySelector(".widget-subarea > *"));
   const busy = () => document.querySelector('[aria-busy="true"]');
-  for (let tries = 0; tries < 150 && (!drawn() || busy()); tries++) {
+  for (let tries = 0; !drawn() || busy(); tries++) {
+    if (tries === 600) throw new Error(`${location}: an interactive figure is not drawn`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }"""
@@ -116,7 +117,7 @@ def _print_page(browser: Browser, path: Path, before: int) -> Printed:
     page = browser.new_page(
         color_scheme="light", reduced_motion="reduce", viewport={"width": 900, "height": 1200}
     )
-    page.goto(path.as_uri(), wait_until="networkidle")
+    page.goto(path.as_uri(), wait_until="networkidle", timeout=120_000)
     page.evaluate(READY)
     page.add_style_tag(
         content=f"""@page {{ size: A4; margin: 16mm 17mm 18mm;

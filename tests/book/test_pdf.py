@@ -96,7 +96,7 @@ def test_formulas_are_set_and_nothing_is_folded(texts):
     assert "$$" not in text and not re.search(r"\\(?:frac|begin|mathbb|label)\b", text)
     assert not re.search(r"^(?:Show|Hide) code cell", text, re.MULTILINE)
     assert "Draw codes uniformly" in " ".join(text.split())
-    answer = "From which distribution the codes were drawn."  # inside a dropdown
+    answer = "The second row of images comes from the same decoder"  # inside a dropdown
     assert answer in " ".join(text.split())
 
 

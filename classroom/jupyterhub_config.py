@@ -66,12 +66,12 @@ c.Spawner.environment = {
 c.Spawner.start_timeout = 180
 c.Spawner.http_timeout = 180
 
-# A kernel listens on ports of the machine, where everybody who has an account could listen in.
-# Kernels wait for a core, too, and their first answer may take longer than the usual minute.
-# A notebook that was closed keeps its kernel, and most of the memory is in kernels.
 c.Spawner.args = [
+    # A kernel listens on ports of the machine, and whoever has an account could listen, too.
     "--MappingKernelManager.transport_encryption=required",
+    # It waits for a core like the rest: its first answer may take longer than the usual minute.
     "--MappingKernelManager.kernel_info_timeout=180",
+    # When its notebook is closed it goes on, and most of the memory is in kernels.
     "--MappingKernelManager.cull_idle_timeout=1800",
     "--MappingKernelManager.cull_interval=300",
 ]

@@ -18,9 +18,10 @@ from geomlib.riemann.validation import as_points
 __all__ = ["DENSE_LIMIT", "SingularTriples", "singular_triples"]
 
 DENSE_LIMIT = 2**16  # entries of the largest Jacobian that is written down: 256 by 256
-OVERSAMPLING = 4
-CHUNK = 8  # points at once
+OVERSAMPLING, SMALLEST_BLOCK = 2, 8
+CHUNK = 16  # points at once
 MOST_BLOCKS = 16  # kept at once; then the search starts again from the best vectors
+MOST_PASSES = 3
 
 
 class SingularTriples(NamedTuple):
@@ -54,11 +55,12 @@ def singular_triples(
     r"""The $k$ largest singular values of $J_f(x)$ and their vectors, $J v_i = s_i u_i$.
 
     $V$ lies in the domain, $U$ in the target. A Jacobian of at most `DENSE_LIMIT` $= 2^{16}$
-    entries is written down and decomposed. A larger one never is: a random block of $k + 4$ vectors
-    spans the Krylov space of $J^\top J$ (block Golub-Kahan, each block orthogonal to all before),
-    by products $J V$ forward and $J^\top W$ backward, and the triples of $J$ within that space are
-    taken. It stops where the values rest and the triples nearly solve their equations. The vectors
-    of close values may still turn among each other: their span is what is known.
+    entries is written down and decomposed. A larger one never is: a random block of $k + 2$ vectors
+    (at least 8) spans the Krylov space of $J^\top J$ (block Golub-Kahan, each block orthogonal to
+    all before), by products $J V$ forward and $J^\top W$ backward, and the triples of $J$ within
+    that space are taken. It stops where the values rest and the triples nearly solve their
+    equations. The vectors of close values may still turn among each other: their span is what is
+    known.
 
     Args:
         f: maps points `(B, n)` to `(B, m)`, each by itself; more output dimensions are flattened.
@@ -89,9 +91,8 @@ def singular_triples(
     as_points(x, "x")
     _check_counts(k=k, max_iterations=max_iterations, chunk_size=chunk_size)
     flat = x.reshape(-1, x.shape[-1])
-    with torch.no_grad():
-        m = evaluate(f, flat[:1] if len(flat) else x.new_zeros(1, x.shape[-1])).shape[-1]
-    n = x.shape[-1]
+    value = evaluate(f, flat[:1] if len(flat) else x.new_zeros(1, x.shape[-1]))
+    n, m = x.shape[-1], value.shape[-1]
     if k > min(n, m):
         raise ValueError(
             f"k = {k} singular triples, but the Jacobian of a map from R^{n} to R^{m} has "
@@ -105,7 +106,7 @@ def singular_triples(
     ]
     U, S, V, converged, iterations = (torch.cat(columns) for columns in zip(*parts, strict=True))
     _warn(S, max(n, m), converged, tolerance)
-    if torch.is_grad_enabled():
+    if value.requires_grad:
         S = _with_slope(f, flat, U, S, V, chunk_size)
     shape = x.shape[:-1]
     U, S, V = (t.reshape(*shape, *t.shape[1:]) for t in (U, S, V))
@@ -158,70 +159,85 @@ def _krylov(
 ) -> tuple[Tensor, ...]:
     """Block Golub-Kahan from the smaller side, so that the basis can fill it."""
     n = x.shape[-1]
-    block = min(k + OVERSAMPLING, n, m)
+    block = min(max(k + OVERSAMPLING, SMALLEST_BLOCK), n, m)
     at = products(f, x, block)
     if n > m:
         at = Products(at.value, at.pull, at.push)
-    start = _random(min(n, m), block, seed, x).expand(len(x), -1, -1)
+    start = _random(block, min(n, m), seed, x).expand(len(x), -1, -1)
     left, values, right, converged, iterations = _bidiagonalise(
-        at, start, k, tolerance, max_iterations
+        at, start, max(n, m), k, tolerance, max_iterations
     )
     U, V = (right, left) if n > m else (left, right)
     return U, values, V, converged, iterations
 
 
 def _random(rows: int, columns: int, seed: int, like: Tensor) -> Tensor:
-    """Orthonormal columns, the same on every device and in every dtype up to rounding."""
+    """Orthonormal rows, the same on every device and in every dtype up to rounding."""
     generator = torch.Generator().manual_seed(seed)
     draw = torch.randn(rows, columns, generator=generator, dtype=torch.float64)
-    return torch.linalg.qr(draw).Q.to(like)
+    return _orthonormal(draw.to(like))[0]
 
 
 def _bidiagonalise(
-    at: Products, start: Tensor, k: int, tolerance: float, max_iterations: int
+    at: Products, start: Tensor, across: int, k: int, tolerance: float, max_iterations: int
 ) -> tuple[Tensor, ...]:
-    r"""Block by block $J V = U T$ with orthonormal $U$, $V$; the triples of $T$ give those of $J$.
+    r"""Block by block $J V^\top = U^\top T$; the triples of $T$ give those of $J$.
 
-    `start` is `(B, d, b)`, where $d$ is the dimension of the side that $V$ lives in.
+    The rows of $U$ and $V$ are orthonormal here: each vector lies together in memory. `start` is
+    `(B, b, d)`, where $d$ is the dimension of the side that $V$ lives in; `across` is the other's.
     """
-    B, d, block = start.shape
-    V, newest = start, start
-    U, T = start.new_zeros(B, d, 0), start.new_zeros(B, 0, 0)
+    B, block, d = start.shape
+    most = min(MOST_BLOCKS * block, d)
+    U, V = start.new_empty(B, most, across), start.new_empty(B, most, d)
+    T = start.new_zeros(B, most, most)
+    V[:, :block] = start
     before = change = start.new_full((B, k), torch.inf)
     iterations = torch.zeros(B, dtype=torch.long, device=start.device)
-    done = iterations > 0
     rounding = 8 * torch.finfo(start.dtype).eps
     enough = max(tolerance, rounding)
+    old, new = 0, block  # the newest block is V[:, old:new]
     for turn in range(1, max_iterations + 1):
-        last, column = _orthogonalise(at.push(newest), U)
-        U = torch.cat([U, last], -1) if U.shape[-1] else last
-        T = torch.cat([F.pad(T, (0, 0, 0, column.shape[-2] - T.shape[-2])), column], -1)
-        following, above = _orthogonalise(at.pull(last), V)
-        full, many = V.shape[-1] == d, V.shape[-1] == MOST_BLOCKS * block
-        if turn > 1 or full or turn == max_iterations:
-            P, s, Qh = torch.linalg.svd(T)
-            # what J^T u_i has outside of span V
-            leak = above[..., V.shape[-1] :, :] @ P[..., -last.shape[-1] :, :k]
-            missing, change = _still_to_come(s[..., :k] - before, change)
-            rounded = rounding * s[..., :1]
-            rests = (missing <= enough * s[..., :k]) | (change <= rounded)
-            # an error of s_i is of second order in the leak: about leak^2 / (2 gap)
-            tight = leak.norm(dim=-2) <= enough**0.5 * s[..., :k] / 2 + rounded
-            done = done | (rests & tight).all(-1) | full
-            before = s[..., :k]
-            iterations = torch.where(done & (iterations == 0), turn, iterations)
-            if done.all() or turn == max_iterations:
-                break
+        moved = at.push(V[:, old:new].mT).mT
+        U[:, old:new], T[:, :new, old:new] = _orthogonalise(moved, U[:, :old], block)
+        back = at.pull(U[:, old:new].mT).mT
+        following, above = _orthogonalise(back, V[:, :new], new - old)
+        full = new == d
+        final, many = full or turn == max_iterations, new == most
+        if turn > 1 or final:
+            s = _values(T[:, :new, :new])[:, :k]
+            missing, change = _still_to_come(s - before, change)
+            before = s
+            rounded = rounding * s[:, :1]
+            rests = ((missing <= enough * s) | (change <= rounded)).all(-1) | full
+            iterations = torch.where(rests & (iterations == 0), turn, iterations)
+            if final or many or iterations.all():  # vectors cost as much again
+                P, s, Qh = torch.linalg.svd(T[:, :new, :new])
+                P, s = P[..., :k], s[:, :k]
+                # what J^T u_i has outside of span V
+                leak = above[:, new:] @ P[:, old:new]
+                # an error of s_i is of second order in the leak: about leak^2 / (2 gap)
+                tight = leak.norm(dim=-2) <= enough**0.5 * s / 2 + rounded
+                done = (iterations > 0) & (tight.all(-1) | full)
+                if final or done.all():
+                    break
             if many:  # start again from the best so far
-                V = newest = V @ Qh.mT[..., :block]
-                U, T = U[..., :0], T[..., :0, :0]
+                V[:, :block] = Qh[:, :block] @ V[:, :new]
                 before = change = torch.full_like(before, torch.inf)
+                T.zero_()
+                old, new = 0, block
                 continue
-        room = d - V.shape[-1]
-        newest = following if room >= block else _rest(V, room)
-        V = torch.cat([V, newest], -1)
+        old, new = new, min(new + block, most)
+        V[:, old:new] = following if new - old == block else _rest(V[:, :old])
     iterations = torch.where(iterations == 0, turn, iterations)
-    return U @ P[..., :k], s[..., :k], V @ Qh.mT[..., :k], done, iterations
+    return U[:, :new].mT @ P, s, (Qh[:, :k] @ V[:, :new]).mT, done, iterations
+
+
+def _values(T: Tensor) -> Tensor:
+    r"""Singular values, the largest first; of single precision by $T T^\top$ in double."""
+    if T.dtype != torch.float32:
+        return torch.linalg.svdvals(T)
+    T = T.double()  # squared, a value loses half of its digits: there are enough, in half the time
+    return torch.linalg.eigvalsh(T @ T.mT).flip(-1).clamp_min(0).sqrt().float()
 
 
 def _still_to_come(change: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
@@ -234,23 +250,37 @@ def _still_to_come(change: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(last.isinf(), 10 * change, change * (change / slower)), change
 
 
-def _orthogonalise(X: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
-    r"""$Q$ orthonormal and orthogonal to the basis, and $C$ with $X = (\text{basis}, Q)\, C$.
+def _orthogonalise(X: Tensor, basis: Tensor, last: int) -> tuple[Tensor, Tensor]:
+    r"""Orthonormal rows $Q$, orthogonal to a basis $A$, and $C$ with $X^\top = (A; Q)^\top C$.
 
-    Twice, since what rounding leaves of a column within the span is no longer orthogonal to it.
+    But for rounding, $X$ meets only the `last` rows of the basis. What is left of it then, made
+    orthonormal, is orthogonalised against all of them, until no row loses much of its length.
     """
-    if not basis.shape[-1]:
-        return torch.linalg.qr(X)
-    top = basis.mT @ X
-    Q, R = torch.linalg.qr(X - basis @ top)
-    again = basis.mT @ Q
-    Q, R_again = torch.linalg.qr(Q - basis @ again)
-    return Q, torch.cat([top + again @ R, R_again @ R], -2)
+    if not basis.shape[-2]:
+        return _orthonormal(X)
+    nearest = basis[..., -last:, :] @ X.mT
+    Q, R = _orthonormal(X - nearest.mT @ basis[..., -last:, :])
+    top = F.pad(nearest, (0, 0, basis.shape[-2] - last, 0))
+    for _ in range(MOST_PASSES):
+        again = basis @ Q.mT
+        Q = Q - again.mT @ basis
+        top = top + again @ R
+        if (again.square() < torch.finfo(Q.dtype).eps).all():  # then Q has stayed orthonormal
+            break
+        Q, turn = _orthonormal(Q)
+        R = turn @ R
+    return Q, torch.cat([top, R], -2)
 
 
-def _rest(V: Tensor, room: int) -> Tensor:
-    """An orthonormal basis of all that is orthogonal to `V`, whose dimension is `room`."""
-    return torch.linalg.qr(V, mode="complete").Q[..., V.shape[-1] :][..., :room]
+def _orthonormal(X: Tensor) -> tuple[Tensor, Tensor]:
+    r"""$X^\top = Q^\top R$ with orthonormal rows $Q$."""
+    Q, R = torch.linalg.qr(X.mT)
+    return Q.mT, R
+
+
+def _rest(V: Tensor) -> Tensor:
+    """Orthonormal rows that span all that is orthogonal to those of `V`."""
+    return torch.linalg.qr(V.mT, mode="complete").Q.mT[:, V.shape[-2] :]
 
 
 def _with_slope(

@@ -135,6 +135,17 @@ def test_the_search_starts_again_where_it_would_need_too_much_memory(monkeypatch
     assert_close(found.S, s[:4], rtol=1e-4, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_vectors_stay_orthonormal_where_a_block_loses_its_rank(dtype, seed):
+    """The fourth value on is zero: what the products leave is nothing but rounding."""
+    f, *_ = linear([2.0, 1.0, 0.5], seed=10 * seed)
+    with pytest.warns(RuntimeWarning, match="rank 3"):
+        found = singular_triples(f, torch.zeros(2, LARGE, dtype=dtype), 5, seed=seed)
+    for X in (found.U, found.V):
+        assert_close(X.mT @ X, torch.eye(5, dtype=dtype).expand(2, 5, 5), rtol=0, atol=1e-5)
+
+
 def test_the_same_call_gives_the_same_answer_and_leaves_the_random_state():
     f, *_ = linear(DECAYING)
     x = torch.zeros(LARGE, dtype=DOUBLE)

@@ -24,6 +24,7 @@ CHAPTERS = (
     "vae_statistics",
     "information_geometry",
     "atlas_models",
+    "atlas_comparison",
     "beyond",
     "your_own_decoder",
     "diffusion_tangent_chains",

@@ -194,14 +194,10 @@ def test_parameters_are_set_by_subs():
     assert scaled.to_torch()(torch.tensor([2.0, 0.0])).item() == 6
 
 
-def test_the_package_imports_fast_and_without_torch():
+def test_the_package_imports_without_torch():
+    """Its time is in benchmarks/chapter_and_import.py."""
     code = (
-        "import time; start = time.perf_counter(); import geomlib.symbolic, sys; "
-        "print(time.perf_counter() - start); "
+        "import geomlib.symbolic, sys; "
         "assert not {'torch', 'matplotlib', 'scipy'} & set(sys.modules)"
     )
-    runs = [
-        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
-        for _ in range(2)
-    ]
-    assert min(runs) < 1
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -18,10 +18,10 @@ from geomlib.riemann.validation import as_points
 __all__ = ["DENSE_LIMIT", "SingularTriples", "singular_triples"]
 
 DENSE_LIMIT = 2**16  # entries of the largest Jacobian that is written down: 256 by 256
-OVERSAMPLING, SMALLEST_BLOCK = 2, 8
+OVERSAMPLING, SMALLEST_BLOCK = 1, 8
 CHUNK = 16  # points at once
 MOST_BLOCKS = 16  # kept at once; then the search starts again from the best vectors
-MOST_PASSES = 3
+MOST_PASSES = 3  # against all vectors before; one, but where a block has lost its rank
 
 
 class SingularTriples(NamedTuple):
@@ -55,7 +55,7 @@ def singular_triples(
     r"""The $k$ largest singular values of $J_f(x)$ and their vectors, $J v_i = s_i u_i$.
 
     $V$ lies in the domain, $U$ in the target. A Jacobian of at most `DENSE_LIMIT` $= 2^{16}$
-    entries is written down and decomposed. A larger one never is: a random block of $k + 2$ vectors
+    entries is written down and decomposed. A larger one never is: a random block of $k + 1$ vectors
     (at least 8) spans the Krylov space of $J^\top J$ (block Golub-Kahan, each block orthogonal to
     all before), by products $J V$ forward and $J^\top W$ backward, and the triples of $J$ within
     that space are taken. It stops where the values rest and the triples nearly solve their
@@ -236,7 +236,7 @@ def _values(T: Tensor) -> Tensor:
     r"""Singular values, the largest first; of single precision by $T T^\top$ in double."""
     if T.dtype != torch.float32:
         return torch.linalg.svdvals(T)
-    T = T.double()  # squared, a value loses half of its digits: there are enough, in half the time
+    T = T.double()  # the square of a value needs twice its digits; still in half the time
     return torch.linalg.eigvalsh(T @ T.mT).flip(-1).clamp_min(0).sqrt().float()
 
 
@@ -254,7 +254,7 @@ def _orthogonalise(X: Tensor, basis: Tensor, last: int) -> tuple[Tensor, Tensor]
     r"""Orthonormal rows $Q$, orthogonal to a basis $A$, and $C$ with $X^\top = (A; Q)^\top C$.
 
     But for rounding, $X$ meets only the `last` rows of the basis. What is left of it then, made
-    orthonormal, is orthogonalised against all of them, until no row loses much of its length.
+    orthonormal, is orthogonalised against all of them, until there is nothing more to take off.
     """
     if not basis.shape[-2]:
         return _orthonormal(X)

@@ -77,6 +77,9 @@ def test_known_answers(module):
     assert module("w.betti(w.cells(4, 2.55, false))") == [1, 0, 1], "a hollow tetrahedron"
     assert module("w.betti(w.cells(4, 2.55, true))") == [1, 1, 0]
     assert module("w.betti(w.cells(5, 0.75, true))") == [5, 0, 0]
+    # two of five arcs go round the circle together from three steps on
+    assert module("w.betti(w.cells(5, 2.95, false))") == [1, 1, 0]
+    assert module("w.betti(w.cells(5, 3.05, false))") == [1, 0, 0]
 
 
 @pytest.mark.browser

@@ -197,16 +197,9 @@ function render({ model, el }) {
     draw();
   }
   connect(view, bounds, point, move);
-  for (const name of NAMES) {
-    model.on(`change:${name}`, () => {
-      const z = model.get(name);
-      if (z.every((x, k) => x === point[name][k])) return; // our own change comes back
-      point[name] = [...z];
-      draw();
-    });
-  }
   el.append(view.root);
   draw();
+  return follow(model, point, draw);
 }
 
 function build({ field, bounds, codes, shape }) {

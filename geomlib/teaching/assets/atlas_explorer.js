@@ -130,15 +130,9 @@ function render({ model, el }) {
 
   view.count.addEventListener("input", () => change("charts", Number(view.count.value)));
   view.reach.addEventListener("input", () => change("width", Number(Number(view.reach.value).toFixed(2))));
-  for (const name of ["charts", "width"]) {
-    model.on(`change:${name}`, () => {
-      if (model.get(name) === state[name]) return; // our own change comes back
-      state[name] = model.get(name);
-      draw();
-    });
-  }
   el.append(view.root);
   draw();
+  return follow(model, state, draw);
 }
 
 function build(id) {

@@ -55,31 +55,30 @@ const UNIT = 100; // drawing units for a length of 1
 function render({ model, el }) {
   // Random, because each figure of a page loads this module anew: a counter would start again.
   const view = build(Math.random().toString(36).slice(2));
-  let angle = model.get("angle");
+  const state = { angle: model.get("angle") };
   let rest = 0;
 
   function change(next) {
-    angle = reduced(next);
-    view.draw(angle);
+    state.angle = reduced(next);
+    view.draw(state.angle);
     // One message to the kernel, and to screen readers, once the point rests.
     clearTimeout(rest);
     rest = setTimeout(() => {
-      view.say(angle);
-      if (model.get("angle") !== angle) {
-        model.set("angle", angle);
+      view.say(state.angle);
+      if (model.get("angle") !== state.angle) {
+        model.set("angle", state.angle);
         model.save_changes();
       }
     }, 150);
   }
 
-  connect(view, () => angle, change);
-  const follow = () => model.get("angle") !== angle && change(model.get("angle"));
-  model.on("change:angle", follow);
+  connect(view, () => state.angle, change);
   el.append(view.root);
-  change(angle);
+  change(state.angle);
+  const stop = follow(model, state, () => change(state.angle));
   return () => {
+    stop();
     clearTimeout(rest);
-    model.off("change:angle", follow);
   };
 }
 

@@ -64,16 +64,9 @@ function render({ model, el }) {
   const move = (x) => change("x", x.map((c) => Math.round(100 * clamp(c, -WINDOW, WINDOW)) / 100));
 
   connect(view, state, move, change);
-  for (const name of ["x", "sigma"]) {
-    model.on(`change:${name}`, () => {
-      const value = model.get(name);
-      if (String(value) === String(state[name])) return; // our own change comes back
-      state[name] = Array.isArray(value) ? [...value] : value;
-      draw();
-    });
-  }
   el.append(view.root);
   draw();
+  return follow(model, state, draw);
 }
 
 function build(id) {

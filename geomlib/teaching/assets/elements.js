@@ -11,6 +11,22 @@ function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+// What the kernel or another view sets, `state` takes too, and `draw(name)` shows it: its keys are
+// the names of traits. Our own changes come back equal, and are left alone. Gives what stops it.
+function follow(model, state, draw) {
+  const listeners = Object.keys(state).map((name) => [
+    `change:${name}`,
+    () => {
+      const value = model.get(name);
+      if (JSON.stringify(value) === JSON.stringify(state[name])) return;
+      state[name] = Array.isArray(value) ? [...value] : value;
+      draw(name);
+    },
+  ]);
+  for (const [event, listener] of listeners) model.on(event, listener);
+  return () => listeners.forEach(([event, listener]) => model.off(event, listener));
+}
+
 // What is dragged, or moved by keys: `drag(event)` while the pointer has it,
 // `press([right, up], shift)` for an arrow, and `jumps` names what other keys do.
 function movable(handle, drag, press, jumps = {}) {

@@ -119,15 +119,9 @@ function render({ model, el }) {
   view.select.addEventListener("change", () => change("curve", view.select.value));
   view.segments.addEventListener("input", () => change("segments", Number(view.segments.value)));
   view.uneven.addEventListener("input", () => change("unevenness", Number(view.uneven.value)));
-  for (const name of names) {
-    model.on(`change:${name}`, () => {
-      if (model.get(name) === state[name]) return; // our own change comes back
-      state[name] = model.get(name);
-      draw();
-    });
-  }
   el.append(view.root);
   draw();
+  return follow(model, state, draw);
 }
 
 function slider(id, label, min, max, step) {

@@ -131,15 +131,9 @@ function render({ model, el }) {
     choose: (surface) => change({ surface, point: SURFACES[surface].point }),
     set: (name, value) => change({ [name]: value }),
   });
-  for (const name of names) {
-    model.on(`change:${name}`, () => {
-      if (String(model.get(name)) === String(state[name])) return; // our own change comes back
-      state[name] = model.get(name);
-      draw();
-    });
-  }
   el.append(view.root);
   draw();
+  return follow(model, state, draw);
 }
 
 const shown = (value, digits = 2) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");

@@ -94,12 +94,13 @@ function render({ model, el }) {
   }
 
   connect(view, shown, change);
-  for (const name of Object.keys(shown)) {
-    model.on(`change:${name}`, () => model.get(name) !== shown[name] && change({ [name]: model.get(name) }));
-  }
   el.append(view.root);
   change({});
-  return () => clearTimeout(rest);
+  const stop = follow(model, shown, () => change({}));
+  return () => {
+    stop();
+    clearTimeout(rest);
+  };
 }
 
 const acrossOf = (x) => (WIDTH * (x + REACH)) / (2 * REACH);

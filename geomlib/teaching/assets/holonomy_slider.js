@@ -69,15 +69,9 @@ function render({ model, el }) {
       draw();
     });
   }
-  for (const name of names) {
-    model.on(`change:${name}`, () => {
-      if (model.get(name) === state[name]) return; // our own change comes back
-      state[name] = model.get(name);
-      draw();
-    });
-  }
   el.append(view.root);
   draw();
+  return follow(model, state, draw);
 }
 
 const shown = (value, digits = 3) => value.toFixed(digits).replace("-", "−");

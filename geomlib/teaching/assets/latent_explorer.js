@@ -834,7 +834,7 @@ function render({ model, el }) {
   // Random, because each figure of a page loads this module anew: a counter would start again.
   const view = build(data, Math.random().toString(36).slice(2));
   const point = { a: [...model.get("a")], b: [...model.get("b")] };
-  let metric = model.get("metric");
+  const chosen = { metric: model.get("metric") };
   let frame = 0;
   let rest = 0;
 
@@ -847,7 +847,7 @@ function render({ model, el }) {
       rest = setTimeout(() => {
         const lengths = redraw({ quick: false });
         view.root.setAttribute("aria-busy", "false");
-        report({ a: point.a, b: point.b, metric, lengths });
+        report({ ...point, ...chosen, lengths });
       }, REST);
     });
   }
@@ -861,6 +861,7 @@ function render({ model, el }) {
   }
 
   function redraw({ quick }) {
+    const { metric } = chosen;
     const options = { metric, segments: data.segments, quick };
     const straight = straightLine(point.a, point.b, data.segments);
     const shortest = geodesic(data.decoder, point.a, point.b, options);
@@ -873,26 +874,23 @@ function render({ model, el }) {
   }
 
   function choose(name) {
-    metric = name;
-    view.showMetric(metric);
+    chosen.metric = name;
+    view.showMetric(name);
     schedule();
   }
 
   connect(view, { move, choose, point, data });
-  for (const name of ["a", "b"]) {
-    model.on(`change:${name}`, () => {
-      const z = model.get(name);
-      if (z[0] !== point[name][0] || z[1] !== point[name][1]) move(name, [...z]);
-    });
-  }
-  model.on("change:metric", () => model.get("metric") !== metric && choose(model.get("metric")));
-
   el.append(view.root);
-  view.showMetric(metric);
-  const resize = new ResizeObserver(() => view.paintMap(metric));
+  view.showMetric(chosen.metric);
+  const resize = new ResizeObserver(() => view.paintMap(chosen.metric));
   resize.observe(view.map);
   schedule();
+  const stops = [
+    follow(model, point, (name) => move(name, point[name])),
+    follow(model, chosen, () => choose(chosen.metric)),
+  ];
   return () => {
+    for (const stop of stops) stop();
     resize.disconnect();
     cancelAnimationFrame(frame);
     clearTimeout(rest);

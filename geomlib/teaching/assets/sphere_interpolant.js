@@ -79,16 +79,9 @@ function render({ model, el }) {
   const move = (name, place) => change(name, place.map((value, i) => clamp(Math.round(value), -FARTHEST[i], FARTHEST[i])));
 
   connect(view, state, move, change);
-  for (const name of ["source", "target", "time"]) {
-    model.on(`change:${name}`, () => {
-      const value = model.get(name);
-      if (String(value) === String(state[name])) return; // our own change comes back
-      state[name] = Array.isArray(value) ? [...value] : value;
-      draw();
-    });
-  }
   el.append(view.root);
   draw();
+  return follow(model, state, draw);
 }
 
 const number = (value, digits = 2) => {

@@ -115,16 +115,9 @@ function render({ model, el }) {
   }
 
   connect(view, { state, move, choose, bend: (bend) => change({ bend }) });
-  for (const name of ["map", "point", "velocity", "bend"]) {
-    model.on(`change:${name}`, () => {
-      const value = model.get(name);
-      if (String(value) === String(state[name])) return; // our own change comes back
-      state[name] = Array.isArray(value) ? [...value] : value;
-      draw();
-    });
-  }
   el.append(view.root);
   draw();
+  return follow(model, state, draw);
 }
 
 const signed = (value) => (Math.abs(value) < 0.005 ? "0.00" : value.toFixed(2).replace("-", "−"));

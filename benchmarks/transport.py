@@ -28,7 +28,7 @@ def ours(segments: int) -> str:
 
 
 def by_projection(f, nodes, v):
-    """Algorithm 3 of Shao, Kumar and Fletcher, many curves at once."""
+    """The scheme of Shao, Kumar and Fletcher, many curves at once."""
     jacobian = vmap(jacfwd(f))(nodes.flatten(0, 1)).unflatten(0, nodes.shape[:2])
     frames, triangles = torch.linalg.qr(jacobian)
     pushed = jacobian[:, 0] @ v[..., None]

@@ -31,7 +31,7 @@ class RBFStandardDeviation(nn.Module):
         weight: $W \ge 0$, `(n, K)`, learned through a softplus.
         floor: $\zeta > 0$, `(n,)`.
 
-    Source: *Latent Space Oddity*, equation (10).
+    Source: Arvanitidis, Hansen and Hauberg, *Latent Space Oddity* (ICLR 2018).
 
     >>> centre, weight = torch.zeros(1, 2), torch.full((3, 1), 99.0)
     >>> std = RBFStandardDeviation(centre, torch.ones(1), weight, torch.ones(3))

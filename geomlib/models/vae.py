@@ -142,7 +142,7 @@ class GaussianVAE(VAE):
         r"""Fit $\sigma$ alone, with the mean and the codes held fixed.
 
         Centres are the k-means of the codes; each bandwidth follows the spread of its cluster
-        (*Latent Space Oddity*, section 4).
+        (as in *Latent Space Oddity*).
 
         Args:
             centres: how many radial basis functions.

@@ -6,7 +6,7 @@ blocks and is solved in $N - 1$ small steps for all curves at once. Where the fu
 positive definite, its Gauss-Newton part (always positive semidefinite) takes its place; a
 Levenberg term is added to a curve's blocks while its steps fail to lower its energy.
 
-Source: the least-squares structure is that of Shao, Kumar and Fletcher (2018), equation (4);
+Source: the least-squares structure is that of Shao, Kumar and Fletcher (2018);
 Nocedal and Wright, *Numerical Optimization* (2006), chapters 3 and 10, for the safeguards.
 """
 

@@ -207,7 +207,7 @@ class Metric(ABC):
         Warns:
             RuntimeWarning: once a call, if some pairs did not converge.
 
-        Source: Shao, Kumar and Fletcher (2018), algorithm 1, for the energy; Rygaard and Hauberg
+        Source: Shao, Kumar and Fletcher (2018) for the energy; Rygaard and Hauberg
         (arXiv 2505.05961) for second-order boundary value solvers.
         """
         return solve_boundary(self, a, b, segments, initial, max_iterations)
@@ -282,8 +282,8 @@ class Metric(ABC):
         Warns:
             RuntimeWarning: if the speed, constant along a geodesic, changes by a thousandth.
 
-        Source: do Carmo, chapter 3, section 2; Shao, Kumar and Fletcher (2018), algorithm 2, for
-        geodesic shooting on a decoder's image.
+        Source: do Carmo, chapter 3, section 2; Shao, Kumar and Fletcher (2018) for geodesic
+        shooting on a decoder's image.
 
         >>> plane = MatrixMetric(lambda z: torch.eye(2).to(z).expand(*z.shape, 2))
         >>> plane.exp(torch.tensor([1.0, 2.0]), torch.tensor([0.5, 0.0]))

@@ -40,7 +40,7 @@ class PullbackMetric(Metric):
     $G$ is positive definite only where $J_f$ has full column rank; no ridge is added to hide it.
 
     Source: do Carmo, *Riemannian Geometry*, chapter 1, example 2.5; for decoders Shao, Kumar and
-    Fletcher (2018), section 3.
+    Fletcher (2018).
 
     >>> parabola = PullbackMetric(lambda z: torch.cat([z, z**2], dim=-1))
     >>> parabola.matrix(torch.tensor([[0.0], [1.0]])).flatten()
@@ -395,7 +395,7 @@ class ExpectedMetric(PullbackMetric):
     Args:
         mean, std: maps `(batch, d)` to `(batch, n)`.
 
-    Source: Arvanitidis, Hansen and Hauberg, *Latent Space Oddity* (ICLR 2018), theorem 1.
+    Source: Arvanitidis, Hansen and Hauberg, *Latent Space Oddity* (ICLR 2018).
 
     >>> metric = ExpectedMetric(lambda z: 2 * z, lambda z: z**2)
     >>> metric.matrix(torch.ones(1, 1))

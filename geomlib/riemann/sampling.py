@@ -4,8 +4,8 @@ In a chart, volume has the density $\sqrt{\det G}$: equal areas of the chart are
 of the manifold. Both functions look at a box of the chart cell by cell, which is meant for two
 dimensions and is slow past three.
 
-Source: Chadebec and Allassonnière (2022), section 4, for sampling a latent space uniformly (by
-HMC there, by rejection here); Lee, *Introduction to Riemannian Manifolds* (2018), chapter 2.
+Source: Chadebec and Allassonnière (2022) for sampling a latent space uniformly (by HMC there, by
+rejection here); Lee, *Introduction to Riemannian Manifolds* (2018), chapter 2.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ COURSE = (
         "12_your_own_decoder",
         "Your own decoder",
         "What is the geometry of a decoder of your own, and which of its numbers can be trusted?",
-        needs=("pullback_metrics", "geodesics"),
+        needs=("pullback_metrics", "geodesics", "vae_geodesics"),
     ),
 )
 

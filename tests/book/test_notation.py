@@ -1,7 +1,9 @@
 """The notation page against the code: every name exists, every shape and type is as said."""
 
+import functools
 import re
 
+import nbformat
 import pytest
 import sympy
 import torch
@@ -21,6 +23,8 @@ SIZES = {"batch": 5, "d": 2, "n": 3, "N": 8, "N+1": 9, "K": 4}
 ROW = re.compile(r"^\| \$.* \| `(?P<code>[^`]+)` \| `(?P<kind>[^`]+)` \|$", re.M)
 TEXT = (ROOT / "book" / "notation.md").read_text()
 ROWS = [(match["code"], match["kind"]) for match in ROW.finditer(TEXT)]
+FORMULA = re.compile(r"\$([^$]+)\$")
+ITEMS = re.findall(r"^- (\$.*?\$): (.+)$", TEXT, re.M)  # symbols, and what is said of them
 
 
 def names() -> dict:
@@ -80,3 +84,26 @@ def test_a_row_is_true(code, kind):
         value = eval(code, names()["formula"])
         types = {"bool": bool, "Expr": sympy.Expr, "Matrix": sympy.MatrixBase}
         assert isinstance(value, types.get(kind) or getattr(symbolic, kind))
+
+
+@functools.cache
+def formulas(chapter: str) -> str:
+    """All formulas in the text of a chapter."""
+    cells = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4).cells
+    text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    found = re.findall(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", text, re.S)
+    return "\n".join(display or inline for display, inline in found)
+
+
+@pytest.mark.parametrize(("symbols", "said"), ITEMS, ids=[symbols for symbols, _ in ITEMS])
+def test_a_chapter_that_is_named_uses_the_symbol(symbols, said):
+    chapters = re.findall(r"\{doc\}`[^<`]+</([^>`]+)>`", said)
+    assert chapters
+    for chapter in chapters:
+        for symbol in FORMULA.findall(symbols):
+            whole = rf"(?<![A-Za-z\\]){re.escape(symbol)}(?![A-Za-z])"
+            assert re.search(whole, formulas(chapter)), f"{chapter} does not use {symbol}"
+
+
+def test_the_page_has_its_lists():
+    assert len(ITEMS) == sum(line.startswith("- ") for line in TEXT.splitlines()) > 25

@@ -82,7 +82,7 @@ def test_a_hand_out_has_stubs_and_locked_checks_and_no_solution(school, chapter)
 
 @pytest.fixture(scope="module")
 def marked(school) -> Path:
-    """Four students hand in the chapter on germs; it is marked and sent back."""
+    """Five students hand in the chapter on germs; it is marked and sent back."""
     hand_in(school, "ada", RIGHT)
     hand_in(school, "ben", WRONG)
     hand_in(school, "cleo", {})
@@ -90,6 +90,17 @@ def marked(school) -> Path:
     edited = {"germs-c-check": 'print("germs-c: right.")'}
     dan = {"germs-a": "1 / 0", "germs-b": RIGHT["germs-b"], **edited}
     hand_in(school, "dan", dan)
+    # Eve pastes a copy of one check and deletes another one, and is late.
+    hand_in(school, "eve", RIGHT)
+    path = school / "submitted" / "eve" / "germs" / "germs.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cells = graded(notebook)
+    notebook.cells.insert(0, nbformat.from_dict({**cells["germs-b-check"], "id": "pasted"}))
+    notebook.cells.remove(cells["germs-c-check"])
+    nbformat.write(notebook, path)
+    path.with_name("timestamp.txt").write_text("2027-03-01 18:20 UTC")
+    due = "--duedate=2027-03-01 18:00 UTC"
+    run(["nbgrader", "db", "assignment", "add", "germs", due], school)
     for command in ("autograde", "generate_feedback"):
         run(["nbgrader", command, "germs"], school)
     run(["nbgrader", "export"], school)
@@ -107,12 +118,22 @@ def hand_in(school: Path, student: str, answers: dict[str, str]) -> None:
     nbformat.write(notebook, folder / "germs.ipynb")
 
 
-@pytest.mark.parametrize(("student", "mark"), [("ada", 8), ("ben", 0), ("cleo", 0), ("dan", 2)])
+@pytest.mark.parametrize(
+    ("student", "mark"), [("ada", 8), ("ben", 0), ("cleo", 0), ("dan", 2), ("eve", 8)]
+)
 def test_marks(marked, student, mark):
     with (marked / "grades.csv").open() as file:
         rows = {(row["student_id"], row["assignment"]): row for row in csv.DictReader(file)}
     row = rows[student, "germs"]
     assert (float(row["score"]), float(row["max_score"])) == (mark, 8)
+
+
+def test_the_marks_say_who_was_late(marked):
+    with (marked / "grades.csv").open() as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file) if row["timestamp"]}
+    assert list(rows) == ["eve"]
+    assert rows["eve"]["timestamp"] > rows["eve"]["duedate"]
+    assert float(rows["eve"]["late_submission_penalty"]) == 0
 
 
 def test_feedback_says_which_mistake(marked):

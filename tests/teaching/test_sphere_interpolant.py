@@ -66,7 +66,7 @@ def test_known_answers(module):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("place", [(0, 0), (40, -70), (-30, 60), (75, 10)])
-def test_what_is_pointed_at_is_what_is_seen(module, visit, place):
+def test_what_is_pointed_at_is_what_is_seen(module, place):
     """The projection of the drawing, undone."""
     x, y, z = on_sphere(*place).tolist()
     eye = 0.4

@@ -46,6 +46,7 @@ def test_stored_outputs_are_the_same_after_every_run(tmp_path):
     cells = [new_code_cell(source, id=f"cell-{i}") for i, source in enumerate(sources)]
     cells.insert(0, new_markdown_cell("# Small", id="title"))
     cells.insert(1, new_code_cell("pass", id="colab", metadata={"tags": ["colab"]}))
+    cells[2].metadata.execution = {"iopub.execute_input": "2026-01-01"}  # as JupyterLab leaves it
     path = notebook(tmp_path, *cells)
     outputs.store_outputs(path)
     first = path.read_text()
@@ -53,7 +54,7 @@ def test_stored_outputs_are_the_same_after_every_run(tmp_path):
     assert path.read_text() == first
     _, colab, value, said, widget = nbformat.reads(first, as_version=4).cells
     assert [cell.execution_count for cell in (colab, value, said, widget)] == [None, 1, 2, 3]
-    assert value.outputs[0].execution_count == 1
+    assert value.outputs[0].execution_count == 1 and "execution" not in value.metadata
     assert [output.text for output in said.outputs] == ["said\n"]
     model = widget.outputs[0].data["application/vnd.jupyter.widget-view+json"]["model_id"]
     stored = nbformat.reads(first, as_version=4).metadata.widgets

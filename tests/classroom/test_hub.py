@@ -55,7 +55,7 @@ def test_a_link_of_the_student_is_left_alone(course, tmp_path):
     home.mkdir()
     (home / "charts.ipynb").symlink_to(elsewhere)
     start_student.give(course, home)
-    assert not elsewhere.exists()
+    assert (home / "charts.ipynb").is_symlink() and not elsewhere.exists()
 
 
 def test_a_course_that_is_not_there_is_an_error(tmp_path):
@@ -161,5 +161,7 @@ def test_the_class_comes_in_by_group_and_from_this_machine_alone():
     guide = (ROOT / "book" / "hub.md").read_text()
     assert "127.0.0.1" in local.JupyterHub.bind_url
     assert "allow_all" not in local.Authenticator and "allow_all" not in local.PAMAuthenticator
-    for group in local.PAMAuthenticator.allowed_groups:
+    allowed, admins = local.PAMAuthenticator.allowed_groups, local.PAMAuthenticator.admin_groups
+    for group in allowed:
         assert f"groupadd {group}" in guide
+    assert admins < allowed and not any("student" in group for group in admins)

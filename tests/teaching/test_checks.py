@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geomlib.teaching import check
-from geomlib.teaching.checks import Mistake, attempt, compare, exercise
+from geomlib.teaching.checks import Mistake, attempt, compare, exercise, numbers
 
 
 def verdict(capsys, name, answer, **context) -> str:
@@ -59,6 +59,13 @@ def test_attempt_wants_a_function_and_a_tensor():
         attempt(3)
     with pytest.raises(Mistake, match="torch tensor"):
         attempt(lambda: [1.0])
+
+
+@pytest.mark.parametrize("answer", [(1, 2, 3), 1, "two", ([1], 2), object()])
+def test_what_is_not_so_many_numbers_is_told_what_is_wanted(answer):
+    assert numbers((1, 2.5), 2, "").tolist() == [1, 2.5]
+    with pytest.raises(Mistake, match="give two"):
+        numbers(answer, 2, "give two")
 
 
 def test_compare_names_shape_factor_and_error():

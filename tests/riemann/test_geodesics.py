@@ -433,6 +433,9 @@ def test_too_few_iterations_are_admitted():
         curve = metric.geodesic(a, b, segments=8, max_iterations=1)
     assert not curve.converged.any() and (curve.residual > 1e-11).all()
     assert (curve.iterations == 1).all()
+    with pytest.warns(RuntimeWarning, match="did not converge"):
+        curve = metric.geodesic(a, b, segments=16, max_iterations=1)
+    assert (curve.iterations > 1).all()  # those of the coarse level count too
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

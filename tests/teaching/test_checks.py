@@ -2,33 +2,29 @@
 
 import pytest
 import torch
+from verdicts import said
 
 from geomlib.teaching import check
 from geomlib.teaching.checks import Mistake, attempt, compare, exercise, numbers
 
 
-def verdict(capsys, name, answer, **context) -> str:
-    check(name, answer, **context)
-    return capsys.readouterr().out
-
-
 @pytest.mark.parametrize("answer", [..., None])
 def test_an_untouched_stub_is_not_attempted(capsys, answer):
-    assert "not attempted yet" in verdict(capsys, "vae-geodesics-a", answer)
+    assert "not attempted yet" in said(capsys, "vae-geodesics-a", answer)
 
 
 def test_an_untouched_function_is_not_attempted(capsys):
     def stub(g, z): ...
 
-    assert "not attempted yet" in verdict(capsys, "vae-geodesics-b", stub)
+    assert "not attempted yet" in said(capsys, "vae-geodesics-b", stub)
 
 
 def test_a_function_that_raises_is_quoted_and_does_not_stop_the_notebook(capsys):
     def broken(g, z):
         raise IndexError("no such row")
 
-    said = verdict(capsys, "vae-geodesics-b", broken)
-    assert "IndexError" in said and "no such row" in said and "(3, 2)" in said
+    text = said(capsys, "vae-geodesics-b", broken)
+    assert "IndexError" in text and "no such row" in text and "(3, 2)" in text
 
 
 @pytest.mark.parametrize("answer", [..., 1.0])

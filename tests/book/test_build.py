@@ -1,5 +1,4 @@
-"""The two programs that make the book: one builds it and stops at any warning, the other stores
-what the chapters print."""
+"""The programs that make the book, each on something small."""
 
 import sys
 
@@ -11,8 +10,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 sys.path.insert(0, str(ROOT / "book"))
 
+import book_extension
 import build
+import directives
 import outputs
+import vendor
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,38 @@ def test_a_cell_that_fails_leaves_the_notebook_as_it_was(tmp_path):
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         outputs.store_outputs(path)
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the $n$th of $a$", "the :math:`n`\\ th of :math:`a`"),
+        ("over\n$a +\n    b$.", "over\n:math:`a + b`."),
+        ("so $$a = b$$ stays", "so $$a = b$$ stays"),
+        ("so\n    $$a = b$$,\nis", "so\n\n    .. math:: a = b,\n\nis"),
+        ("``$x$`` and `$y$`\n>>> '$z$'", "``$x$`` and `$y$`\n>>> '$z$'"),
+    ],
+)
+def test_formulas_of_a_docstring_become_roles(text, expected):
+    assert book_extension.to_rst(text) == expected
+
+
+def test_a_figure_brings_the_models_it_refers_to_and_no_others():
+    models = {
+        "slider": {"state": {"layout": "IPY_MODEL_layout"}},
+        "layout": {"state": {"style": ["IPY_MODEL_style"]}},
+        "style": {"state": {}},
+        "another": {"state": {"layout": "IPY_MODEL_layout"}},
+    }
+    found = directives._state_of({"version_major": 2, "state": models}, "slider")
+    assert found["version_major"] == 2 and set(found["state"]) == {"slider", "layout", "style"}
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_scripts_of_another_version_are_not_taken(monkeypatch, tmp_path, old):
+    monkeypatch.setattr(vendor, "VENDOR", tmp_path / "vendor")
+    monkeypatch.setattr(vendor.shutil, "which", lambda name: None)  # no npm
+    vendor.VENDOR.mkdir()
+    wanted = "".join(f"{name}@{version}\n" for name, version in vendor.VERSIONS.items())
+    (vendor.VENDOR / "versions.txt").write_text("anywidget@0.1\n" if old else wanted)
+    assert vendor.bring() == vendor.VENDOR.exists() == (not old)

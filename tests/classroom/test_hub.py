@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -124,6 +125,25 @@ def test_the_report_names_what_failed_and_what_was_lost(lesson, tmp_path):
     report = load_test.report("germs", list(students.values()), ["ben"], [*shares.values()], 1e8)
     assert "failed: 1; saved: 3; lost: 1" in report
     assert "cleo: " in report and "ben: what was saved is not on the disk" in report
+
+
+def test_who_saved_nothing_lost_nothing(monkeypatch, tmp_path, capsys):
+    @contextmanager
+    def no_hub(folder):
+        (folder / "hub.log").write_text("no room")
+        yield "http://127.0.0.1", None
+
+    async def in_vain(visitors):
+        for each in visitors:
+            each.failures.append("no server")
+
+    replaced = {"running_hub": no_hub, "all_at_once": in_vain, "HERE": tmp_path}
+    replaced |= {"share_of": lambda *_: None, "hub_memory": lambda _: 0.0}
+    for name, value in replaced.items():
+        monkeypatch.setattr(load_test, name, value)
+    assert not load_test.load_test(2, "germs", patience=1)
+    assert "failed: 2; saved: 0; lost: 0" in capsys.readouterr().out
+    assert (tmp_path / load_test.LOG).read_text() == "no room"
 
 
 def test_a_changed_file_does_not_count_as_kept(lesson, tmp_path):

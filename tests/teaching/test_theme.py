@@ -1,4 +1,4 @@
-"""The widgets' own colours stand out from the page, lines as well as words, which axe alone sees."""
+"""The widgets' own colours stand out from the page: axe looks at words, not at lines."""
 
 import re
 
@@ -17,7 +17,7 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("name", ["blue", "red"])
-@pytest.mark.parametrize(("place", "theme"), enumerate(PAGES))
+@pytest.mark.parametrize(("place", "theme"), list(enumerate(PAGES)))
 def test_a_colour_stands_out_from_the_page(name, place, theme):
     colour = re.findall(rf"--gw-{name}: (#[0-9a-f]{{6}});", STYLE)[place]
     dark, light = sorted(map(luminance, (colour, PAGES[theme])))

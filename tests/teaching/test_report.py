@@ -220,6 +220,11 @@ def test_two_clouds_are_two_pieces_without_holes(seed):
     assert report(lambda z: 2 * z, codes, pairs=4).betti == (2, 0)
 
 
+def test_codes_within_reach_of_the_whole_box_have_no_hole():
+    corners = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]]).double()
+    assert report(lambda z: 2 * z, corners, pairs=2).betti == (1, 0)
+
+
 def test_same_seed_same_report():
     first, again, other = (report(torus, cloud(400), pairs=4, seed=seed) for seed in (3, 3, 4))
     assert repr(first) == repr(again)

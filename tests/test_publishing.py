@@ -39,6 +39,14 @@ def test_the_workflow_calls_commands_that_exist():
     assert {"test", "book"} <= set(called) <= targets
 
 
+def test_make_test_looks_at_style_types_code_and_stored_outputs():
+    makefile = (ROOT / "Makefile").read_text()
+    recipes = dict(re.findall(r"^([a-z-]+):[^\n]*\n((?:\t.*\n)+)", makefile, re.M))
+    assert re.search(r"^test: lint ", makefile, re.M)
+    assert all(each in recipes["lint"] for each in ("ruff check", "ruff format", "mypy"))
+    assert re.search(r"pytest .*--nbval ", recipes["test"])
+
+
 def test_it_publishes_what_was_tested_and_only_from_main():
     order = [step.get("run") or step["uses"].split("@")[0] for step in JOBS["test"]["steps"]]
     upload = "actions/upload-pages-artifact"

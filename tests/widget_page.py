@@ -6,13 +6,21 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from axe_playwright_python.sync_playwright import Axe
+from conftest import DESKTOP, ROOT
 from ipywidgets.embed import dependency_state, embed_data
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 DARK = """:root { --pst-color-text-base: #ced6dd; --pst-color-text-muted: #9ca4af;
   --pst-color-background: #121212; --pst-color-border: #48566b }
   body { background: #121212; color: #ced6dd }"""
+
+NARROW = (380, 800)
+in_every_look = pytest.mark.parametrize(
+    ("size", "theme"),
+    [(size, theme) for size in (DESKTOP, NARROW) for theme in ("light", "dark")],
+    ids=["desktop-light", "desktop-dark", "phone-light", "phone-dark"],
+)
 
 
 def embed(site, name: str, widgets: list, theme: str = "light") -> str:
@@ -53,6 +61,15 @@ def imported(visit, site, name: str) -> Page:
     page = visit(f"{site[1]}/blank.html")
     page.evaluate(f"async () => {{ window.widget = await import('/{name}.js'); }}")
     return page
+
+
+def check_look(visit, site, widget, selector: str, said: str, size, theme: str) -> None:
+    """A widget fits the page, and axe finds nothing in it; the bare frame is not judged."""
+    page = visit(embed(site, f"look-{theme}", [widget], theme), size=size, scheme=theme)
+    expect(readout(page.locator(selector))).to_contain_text(said)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    report = Axe().run(page, context=selector)
+    assert report.violations_count == 0, report.generate_report()
 
 
 def readout(figure: Locator) -> Locator:

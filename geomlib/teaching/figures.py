@@ -21,7 +21,6 @@ __all__ = [
     "curve",
     "image_strips",
     "latent_map",
-    "loss_curves",
     "scatter_classes",
     "use_style",
 ]
@@ -137,15 +136,6 @@ def image_strips(
         ax.set(xticks=[], yticks=[])
         ax.set_ylabel(name, rotation=0, ha="right", va="center")
         ax.spines[:].set_visible(False)
-
-
-def loss_curves(ax: Axes, histories: Mapping[str, Sequence[float]]) -> None:
-    """The mean loss of every epoch, one line for each history, told apart by its dashes too."""
-    for k, (name, losses) in enumerate(histories.items()):
-        dashes = ["-", "--", "-.", ":"][k % 4]
-        ax.plot(range(1, len(losses) + 1), losses, dashes, linewidth=2, label=name)
-    ax.set(xlabel="epoch", ylabel="mean loss")
-    ax.legend()
 
 
 def _name_axes(ax: Axes) -> None:

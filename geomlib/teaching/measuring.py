@@ -124,7 +124,7 @@ def resolution(singular: Tensor) -> float:
     return (10 * singular.shape[-1] * torch.finfo(singular.dtype).eps) ** 0.5
 
 
-def whole_rank(metric: PullbackMetric, z: Tensor, singular: Tensor, notes: list[str]) -> Tensor:
+def whole_rank(z: Tensor, singular: Tensor, notes: list[str]) -> Tensor:
     """Whether $J$ has full rank, at each point."""
     whole = singular[:, -1] > resolution(singular) * singular[:, 0]
     if not whole.all():

@@ -72,7 +72,7 @@ def report(
     chosen = torch.randperm(len(codes), generator=generator)[:SAMPLE]
     sample = codes[chosen.to(codes.device)]
     singular = measuring.singular_values(metric, sample)
-    whole = sample[measuring.whole_rank(metric, sample, singular, notes)]
+    whole = sample[measuring.whole_rank(sample, singular, notes)]
     curvature = measuring.curvatures(metric, whole, generator, notes)
     lines, geodesics = measuring.walks(metric, whole, pairs, segments, generator, notes)
     box = measuring.box_around(codes)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -55,7 +56,7 @@ def test_a_link_of_the_student_is_left_alone(course, tmp_path):
     home.mkdir()
     (home / "charts.ipynb").symlink_to(elsewhere)
     start_student.give(course, home)
-    assert not elsewhere.exists()
+    assert (home / "charts.ipynb").is_symlink() and not elsewhere.exists()
 
 
 def test_a_course_that_is_not_there_is_an_error(tmp_path):
@@ -126,6 +127,25 @@ def test_the_report_names_what_failed_and_what_was_lost(lesson, tmp_path):
     assert "cleo: " in report and "ben: what was saved is not on the disk" in report
 
 
+def test_who_saved_nothing_lost_nothing(monkeypatch, tmp_path, capsys):
+    @contextmanager
+    def no_hub(folder):
+        (folder / "hub.log").write_text("no room")
+        yield "http://127.0.0.1", None
+
+    async def in_vain(visitors):
+        for each in visitors:
+            each.failures.append("no server")
+
+    replaced = {"running_hub": no_hub, "all_at_once": in_vain, "HERE": tmp_path}
+    replaced |= {"share_of": lambda *_: None, "hub_memory": lambda _: 0.0}
+    for name, value in replaced.items():
+        monkeypatch.setattr(load_test, name, value)
+    assert not load_test.load_test(2, "germs", patience=1)
+    assert "failed: 2; saved: 0; lost: 0" in capsys.readouterr().out
+    assert (tmp_path / load_test.LOG).read_text() == "no room"
+
+
 def test_a_changed_file_does_not_count_as_kept(lesson, tmp_path):
     _, students, _ = lesson
     path = tmp_path / "ada" / CHAPTER
@@ -161,5 +181,7 @@ def test_the_class_comes_in_by_group_and_from_this_machine_alone():
     guide = (ROOT / "book" / "hub.md").read_text()
     assert "127.0.0.1" in local.JupyterHub.bind_url
     assert "allow_all" not in local.Authenticator and "allow_all" not in local.PAMAuthenticator
-    for group in local.PAMAuthenticator.allowed_groups:
+    allowed, admins = local.PAMAuthenticator.allowed_groups, local.PAMAuthenticator.admin_groups
+    for group in allowed:
         assert f"groupadd {group}" in guide
+    assert admins < allowed and not any("student" in group for group in admins)

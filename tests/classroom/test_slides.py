@@ -133,6 +133,12 @@ def test_a_chapter_or_a_cell_without_slide_types_is_named(program):
     program.check(notebook, "99_new.ipynb")
 
 
+def test_what_is_written_for_tools_is_not_shown(program):
+    cell = nbformat.v4.new_code_cell("x = [1,  2]  # fmt: skip\ny = 1  # one\nl = 2  # noqa: E741")
+    program.Compose().compose_code(cell)
+    assert cell.source == "x = [1,  2]\ny = 1  # one\nl = 2"
+
+
 def test_an_unknown_chapter_is_named():
     said = run("germ")
     assert said.returncode == 1

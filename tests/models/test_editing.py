@@ -137,6 +137,14 @@ def test_a_bridge_is_straight_in_h_and_shorter_there(seed):
     assert length < Curve.straight(a, b, metric, 64).length() * 1.001
 
 
+def test_what_is_kept_is_the_least_along_the_way():
+    def bent(x):  # straight, then a corner of 45 degrees, then straight
+        return torch.cat([x, torch.nn.functional.softplus(40 * x) / 40], -1)
+
+    path = shoot(bent, torch.tensor([-1.0]).double(), torch.tensor([3.0]).double(), k=1)
+    assert path.points[-1] > 0.5 and path.kept < 0.95
+
+
 def test_a_bridge_on_a_curved_image_ends_short():
     a, b = (torch.tensor([0.0, v], dtype=DOUBLE) for v in (0.0, 2.0))
     path = bridge(sphere, a, b, 2)

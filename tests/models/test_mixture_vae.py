@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from geomlib.models import MixtureVAE
+from geomlib.models.mixture_vae import EDGE
 
 QUIET = {"progress": False}
 SEEDS = (0, 1, 2)
@@ -64,6 +65,36 @@ def test_the_loss_is_the_mixture_of_the_bounds():
     expected = -torch.log((bounds - bounds.max()).exp().mean(-1)) - bounds.max()
     assert torch.isfinite(expected).all()
     assert_close(model.loss(x).double(), expected.mean(), rtol=1e-4, atol=0)
+
+
+def test_the_prior_is_a_density_on_the_latent_space():
+    model = MixtureVAE(4, charts=3, latent_dim=2).double()
+    torch.nn.init.constant_(model.log_spread, -40.0)  # a code without spread
+    x = torch.rand(20, 4).double()
+    z = model.encode_all(x)
+    decoded = torch.distributions.Normal(model.decode_all(z), model.noise)
+    likelihood = decoded.log_prob(x[:, None]).sum(-1)
+    entropy = torch.distributions.Normal(0, model.log_spread.exp()).entropy().sum(-1)
+    line = torch.linspace(-2, 2, 4001).double()
+    mass = torch.trapezoid((-(line**EDGE)).exp(), line)  # of one coordinate
+    prior = model.bounds(x) - likelihood - entropy
+    assert_close(prior, -(z**EDGE).sum(-1) - 2 * mass.log())
+
+
+def test_a_widened_chart_claims_more():
+    model = MixtureVAE(3, charts=2, latent_dim=1)
+    x = torch.randn(10, 3)
+    torch.manual_seed(1)
+    z = model.encode_all(x) + model.log_spread.exp() * torch.randn(10, 2, 1)
+    torch.manual_seed(1)
+    bounds = model.bounds(x)
+    wide = bounds + (z**EDGE - (z / 1.5) ** EDGE).sum(-1)
+    own = wide - torch.logaddexp(wide, bounds.flip(-1))  # log share, the other as it is
+    torch.manual_seed(1)
+    loss = model.overlap_loss(x, 1.5)
+    assert_close(loss, -(own.softmax(-1) * bounds).sum(-1).mean())
+    torch.manual_seed(1)
+    assert loss > model.overlap_loss(x, 1.0)  # some weight goes to the chart that is farther off
 
 
 def test_without_widening_the_shares_are_the_posterior():

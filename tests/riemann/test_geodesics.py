@@ -433,6 +433,26 @@ def test_too_few_iterations_are_admitted():
         curve = metric.geodesic(a, b, segments=8, max_iterations=1)
     assert not curve.converged.any() and (curve.residual > 1e-11).all()
     assert (curve.iterations == 1).all()
+    with pytest.warns(RuntimeWarning, match="did not converge"):
+        curve = metric.geodesic(a, b, segments=16, max_iterations=1)
+    assert (curve.iterations > 1).all()  # those of the coarse level count too
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-12, 1e-7, 1e-4])
+def test_near_and_coinciding_end_points_of_a_field_of_matrices(apart):
+    metric = known.half_plane
+    a = torch.rand(8, 2, dtype=torch.float64) + 0.5
+    b = a + apart * torch.randn(8, 2).double()
+    curve = metric.geodesic(a, b)
+    assert curve.converged.all() and (curve.iterations <= 6).all()
+    eps = torch.finfo(torch.float64).eps
+    assert_close(curve.length(), metric.norm((a + b) / 2, b - a), rtol=2e-3, atol=256 * eps)
+
+
+def test_rank_may_be_lost_at_both_ends():
+    flat = PullbackMetric(lambda z: torch.stack([z[..., 0], z[..., 1] * z[..., 0].sin()], -1))
+    curve = flat.geodesic(tensor(0, 0.2), tensor(torch.pi, 0.2))
+    assert curve.converged and curve.length() == pytest.approx(torch.pi)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

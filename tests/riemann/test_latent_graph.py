@@ -31,6 +31,13 @@ def test_edges_are_the_k_nearest_neighbours_with_their_lengths():
     np.testing.assert_allclose(edges, np.where(joined | joined.T, exact, 0), rtol=1e-12)
 
 
+def test_points_at_one_place_are_joined():
+    points = torch.tensor([[0.0, 0.0], [0.0, 0.0], [5.0, 0.0], [5.0, 0.0]])
+    edges = latent_graph(PullbackMetric(lambda z: z), points, k=1).edges.toarray()
+    assert 0 < edges[0, 1] < 1e-30 and 0 < edges[2, 3] < 1e-30
+    assert edges[:2, 2:].max() == 0
+
+
 def test_edges_are_measured_by_the_metric():
     points = 0.5 + grid(6, 0, 1)
     graph = latent_graph(known.half_plane, points, k=4, samples=32)

@@ -15,6 +15,7 @@ from geomlib.riemann import (
     spectral_gap,
     subspace_distance,
 )
+from geomlib.riemann.subspaces import numerical_rank
 
 DOUBLE = torch.float64
 
@@ -110,6 +111,11 @@ def test_values_below_rounding_make_no_gap_among_themselves():
     assert gap.index == 2
     assert 1e13 < gap.ratio < math.inf
     assert spectral_gap(torch.zeros(3)).ratio == 1
+
+
+def test_the_rank_knows_the_size_of_the_matrix():
+    s = torch.tensor([1.0, 100 * torch.finfo(torch.float32).eps])
+    assert numerical_rank(s) == 2 and numerical_rank(s, 1000) == 1
 
 
 def test_a_small_gap_is_said_with_its_number():

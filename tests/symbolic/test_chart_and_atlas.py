@@ -116,6 +116,8 @@ def test_a_transition_with_a_false_inverse_is_refused():
     there, wrong = SmoothMap(one, two, ["2*a"]), SmoothMap(two, one, ["b"])
     assert not Atlas([one, two], [there, wrong]).is_smooth()
     assert Atlas([one, two], [there, SmoothMap(two, one, ["b/2"])]).is_smooth()
+    nearly = SmoothMap(two, one, ["b/2 + 10**(-12)"])
+    assert not Atlas([one, two], [there, nearly]).is_smooth()
 
 
 def test_a_singular_transition_without_an_inverse_is_refused():

@@ -174,6 +174,18 @@ def test_r_plus_m_splits_canonically_and_m_does_not():
         f.split(by=["x**2"])
 
 
+def test_each_coordinate_keeps_its_own_slope():
+    f = Germ("x + 2*y", PLANE, (0, 0))
+    assert f.split().linear == x + 2 * y
+    bent = f.split(by=["x + y**2", "y - x*y"])
+    assert bent.linear == sp.expand(x + y**2 + 2 * (y - x * y))
+    assert Germ(bent.remainder, PLANE, (0, 0)).in_square()
+
+
+def test_a_number_less_a_germ():
+    assert 3 - Germ("x", LINE, 0) == Germ("3 - x", LINE, 0) != Germ("x", LINE, 0) - 3
+
+
 def test_h_is_a_subring_and_no_ideal():
     one, square, f = (Germ(e, LINE, 0) for e in (1, x**2, x))
     in_h = [(g - g.value()).in_square() for g in (one, square, one * square, one + square)]

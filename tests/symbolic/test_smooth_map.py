@@ -62,6 +62,14 @@ def test_composition_is_associative_and_needs_matching_charts():
         F @ F
 
 
+def test_a_composite_is_defined_where_both_maps_are():
+    positive = SmoothMap(LINE, Chart("values", "s"), ["t**2"], domain="t > 0")
+    composite = positive @ SmoothMap(LINE, LINE, ["t - 1"])
+    assert composite(3) == (4,)
+    with pytest.raises(ValueError, match="not defined"):
+        composite(0)
+
+
 def test_metrics_pull_back_in_steps_and_isometries_keep_them():
     euclidean = SymbolicMetric(PLANE, sp.eye(2))
     assert F.pullback(G.pullback(euclidean)) == (G @ F).pullback(euclidean)
@@ -102,6 +110,23 @@ def test_immersed_curves(formulas, immersion):
     if not verdict:
         (point,) = verdict.evidence
         assert SmoothMap(LINE, PLANE, formulas).jacobian(point) == sp.zeros(2, 1)
+
+
+@pytest.mark.parametrize(
+    ("formulas", "singular"),
+    [
+        (("x*y", "x", "y**2"), (0, 0)),  # Whitney's umbrella
+        (("x", "y", "x*y"), None),
+        (("(2 + cos(x))*cos(y)", "(2 + cos(x))*sin(y)", "sin(x)"), None),
+    ],
+)
+def test_immersed_surfaces(formulas, singular):
+    verdict = SmoothMap(PLANE, SPACE, formulas).is_immersion()
+    assert verdict == (singular is None)
+    if singular is None:
+        assert "on the whole domain" in verdict.reason
+    else:
+        assert tuple(verdict.evidence[0]) == singular
 
 
 def test_rank_and_submersion():

@@ -111,6 +111,8 @@ def test_lengths_and_angles():
     v = TangentVector((3, 4), metric.chart, (0, 2))
     assert metric.norm(v) == sp.Rational(5, 2)
     assert metric.inner(v, TangentVector((-4, 3), metric.chart, (0, 2))) == 0
+    with pytest.raises(ValueError, match="different points"):
+        metric.inner(v, TangentVector((-4, 3), metric.chart, (0, 3)))
 
 
 def test_what_is_no_metric_is_refused():

@@ -5,16 +5,14 @@ import struct
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import expect
 from torch import nn
-from widget_page import embed, imported, readout, slider
+from widget_page import check_look, embed, imported, in_every_look, readout, slider
 
 from geomlib.riemann import PullbackMetric
 from geomlib.teaching.widgets.analogy_explorer import AnalogyExplorer
 
-AXE = {"include": [".ax"]}  # the widget is judged, not the bare frame around it
 TOLERANCE = 5e-3  # in latent units: a grid of 96 points on 4 units is 0.04 wide
 
 
@@ -209,14 +207,9 @@ def test_an_answer_outside_of_the_map_is_no_answer(visit, widget_site):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1200, 900), (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    page = visit(embed(widget_site, f"axe-{theme}", [explorer()], theme), size=size, scheme=theme)
-    expect(readout(page.locator(".ax"))).to_contain_text("From a to b")
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, explorer(), ".ax", "From a to b", size, theme)
 
 
 @pytest.mark.browser

@@ -1,16 +1,10 @@
 """Each check of the chapter on charts: the right answer, and mistakes by name."""
 
-from functools import partial
-
 import pytest
 import torch
+from verdicts import said
 
 from geomlib.teaching import check
-
-
-def said(capsys, name, answer) -> str:
-    check(name, answer)
-    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -145,4 +139,4 @@ def test_a_wrong_answer_raises_under_nbgrader(monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
     for name in ("charts-a", "charts-b", "charts-c", "charts-d"):
         with pytest.raises(AssertionError, match="not attempted"):
-            partial(check, name)(...)
+            check(name, ...)

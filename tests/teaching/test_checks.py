@@ -2,33 +2,29 @@
 
 import pytest
 import torch
+from verdicts import said
 
 from geomlib.teaching import check
-from geomlib.teaching.checks import Mistake, attempt, compare, exercise
-
-
-def verdict(capsys, name, answer, **context) -> str:
-    check(name, answer, **context)
-    return capsys.readouterr().out
+from geomlib.teaching.checks import Mistake, attempt, compare, exercise, numbers
 
 
 @pytest.mark.parametrize("answer", [..., None])
 def test_an_untouched_stub_is_not_attempted(capsys, answer):
-    assert "not attempted yet" in verdict(capsys, "vae-geodesics-a", answer)
+    assert "not attempted yet" in said(capsys, "vae-geodesics-a", answer)
 
 
 def test_an_untouched_function_is_not_attempted(capsys):
     def stub(g, z): ...
 
-    assert "not attempted yet" in verdict(capsys, "vae-geodesics-b", stub)
+    assert "not attempted yet" in said(capsys, "vae-geodesics-b", stub)
 
 
 def test_a_function_that_raises_is_quoted_and_does_not_stop_the_notebook(capsys):
     def broken(g, z):
         raise IndexError("no such row")
 
-    said = verdict(capsys, "vae-geodesics-b", broken)
-    assert "IndexError" in said and "no such row" in said and "(3, 2)" in said
+    text = said(capsys, "vae-geodesics-b", broken)
+    assert "IndexError" in text and "no such row" in text and "(3, 2)" in text
 
 
 @pytest.mark.parametrize("answer", [..., 1.0])
@@ -61,6 +57,13 @@ def test_attempt_wants_a_function_and_a_tensor():
         attempt(lambda: [1.0])
 
 
+@pytest.mark.parametrize("answer", [(1, 2, 3), 1, "two", ([1], 2), object()])
+def test_what_is_not_so_many_numbers_is_told_what_is_wanted(answer):
+    assert numbers((1, 2.5), 2, "").tolist() == [1, 2.5]
+    with pytest.raises(Mistake, match="give two"):
+        numbers(answer, 2, "give two")
+
+
 def test_compare_names_shape_factor_and_error():
     right = torch.tensor([1.0, 2.0])
     compare(right + 1e-5, right, {})
@@ -68,6 +71,8 @@ def test_compare_names_shape_factor_and_error():
         compare(torch.ones(3), right, {})
     with pytest.raises(Mistake, match="constant factor of 3"):
         compare(3 * right, right, {})
+    with pytest.raises(Mistake, match=r"largest error is 2"):  # one number has no common factor
+        compare(torch.tensor([3.0]), torch.tensor([1.0]), {})
     with pytest.raises(Mistake, match="not all finite"):
         compare(right * torch.nan, right, {})
     with pytest.raises(Mistake, match=r"largest error is 0\.5"):

@@ -5,16 +5,14 @@ from math import hypot
 
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import expect
-from widget_page import drag, embed, imported, readout, slider
+from widget_page import check_look, drag, embed, imported, in_every_look, readout, slider
 
 from geomlib.models.denoisers import CircleDenoiser
 from geomlib.teaching.widgets.denoiser_explorer import DenoiserExplorer
 
 # A page in which only the widget is judged, not the bare frame around it.
-AXE = {"include": [".de"]}
 PLACES = [((1.0, 0.0), 2.0), ((1.2, 0.4), 0.05), ((0.3, -0.2), 0.4), ((2, 2), 0.1), ((0.01, 0), 1)]
 
 
@@ -86,15 +84,9 @@ def test_inside_the_circle_the_normal_may_come_first(visit, widget_site):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    address = embed(widget_site, f"axe-{theme}", [DenoiserExplorer()], theme)
-    page = visit(address, size=size, scheme=theme)
-    expect(readout(page.locator(".de"))).to_contain_text("Eigenvalues")
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, DenoiserExplorer(), ".de", "Eigenvalues", size, theme)
 
 
 @pytest.mark.browser

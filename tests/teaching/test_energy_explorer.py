@@ -4,15 +4,13 @@ import re
 
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import Locator, expect
-from widget_page import embed, imported, readout, slider
+from widget_page import check_look, embed, imported, in_every_look, readout, slider
 
 from geomlib.teaching.widgets.energy_explorer import CURVES, EnergyExplorer
 
 # A page in which only the widget is judged, not the bare frame around it.
-AXE = {"include": [".ee"]}
 
 
 @pytest.fixture
@@ -110,18 +108,9 @@ def test_a_closed_turn_in_one_segment_has_no_length(visit, widget_site):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    page = visit(
-        embed(widget_site, f"axe-{theme}", [EnergyExplorer("sphere")], theme),
-        size=size,
-        scheme=theme,
-    )
-    expect(readout(page.locator(".ee"))).to_contain_text("N = 6")
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, EnergyExplorer("sphere"), ".ee", "N = 6", size, theme)
 
 
 @pytest.mark.browser

@@ -4,17 +4,15 @@ from math import acos, cos, pi, sin
 
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import expect
-from widget_page import drag, embed, imported, readout, slider
+from widget_page import check_look, drag, embed, imported, in_every_look, readout, slider
 
 from geomlib.riemann import MatrixMetric
 from geomlib.symbolic import surfaces
 from geomlib.teaching.widgets.geodesic_shooter import RANGES, STARTS, GeodesicShooter
 
 # A page in which only the widget is judged, not the bare frame around it.
-AXE = {"include": [".gs"]}
 
 
 @pytest.fixture
@@ -143,15 +141,9 @@ def test_the_figure_says_when_the_chart_ends(visit, widget_site):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    page = visit(
-        embed(widget_site, f"axe-{theme}", [GeodesicShooter()], theme), size=size, scheme=theme
-    )
-    expect(readout(page.locator(".gs"))).to_contain_text("Clairaut")
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, GeodesicShooter(), ".gs", "Clairaut", size, theme)
 
 
 @pytest.mark.browser

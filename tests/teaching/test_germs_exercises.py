@@ -3,13 +3,7 @@
 import pytest
 import sympy as sp
 import torch
-
-from geomlib.teaching import check
-
-
-def said(capsys, name, answer, **context) -> str:
-    check(name, answer, **context)
-    return capsys.readouterr().out
+from verdicts import said
 
 
 @pytest.mark.parametrize(

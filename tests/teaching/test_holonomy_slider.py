@@ -4,15 +4,13 @@ from math import cos, pi, sin
 
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import expect
-from widget_page import embed, imported, readout, slider
+from widget_page import check_look, embed, imported, in_every_look, readout, slider
 
 from geomlib.teaching.widgets.holonomy_slider import HolonomySlider
 
 # A page in which only the widget is judged, not the bare frame around it.
-AXE = {"include": [".hs"]}
 
 
 @pytest.fixture
@@ -102,15 +100,9 @@ def test_the_figure_answers_to_mouse_and_keyboard(visit, widget_site, size):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    page = visit(
-        embed(widget_site, f"axe-{theme}", [HolonomySlider()], theme), size=size, scheme=theme
-    )
-    expect(readout(page.locator(".hs"))).to_contain_text("Round once")
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, HolonomySlider(), ".hs", "Round once", size, theme)
 
 
 @pytest.mark.browser

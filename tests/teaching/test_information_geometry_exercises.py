@@ -5,14 +5,9 @@ from math import log, sqrt
 import pytest
 import torch
 from torch import distributions as dist
+from verdicts import said
 
 from geomlib.riemann import FisherRaoMetric
-from geomlib.teaching import check
-
-
-def said(capsys, name, answer) -> str:
-    check(name, answer)
-    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", [f"information-geometry-{letter}" for letter in "abcd"])

@@ -4,17 +4,15 @@ import re
 
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import expect
 from torch import distributions as dist
-from widget_page import drag, embed, imported, readout, slider
+from widget_page import check_look, drag, embed, imported, in_every_look, readout, slider
 
 from geomlib.riemann import Curve, FisherRaoMetric
 from geomlib.teaching.widgets.normal_geodesic import NormalGeodesic
 
 # A page in which only the widget is judged, not the bare frame around it.
-AXE = {"include": [".ng"]}
 METRIC = FisherRaoMetric(lambda z: dist.Normal(z[..., 0], z[..., 1]))
 PAIRS = [
     ((0.0, 1.0), (2.0, 0.5)),
@@ -127,15 +125,9 @@ def test_equal_ends_have_no_distance(visit, widget_site):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    address = embed(widget_site, f"axe-{theme}", [NormalGeodesic()], theme)
-    page = visit(address, size=size, scheme=theme)
-    expect(readout(page.locator(".ng"))).to_contain_text("Distance")
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, NormalGeodesic(), ".ng", "Distance", size, theme)
 
 
 @pytest.mark.browser

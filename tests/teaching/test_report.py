@@ -1,5 +1,6 @@
 """The report on a decoder against closed forms, and each of its warnings and errors."""
 
+import dataclasses
 import math
 from html import escape
 
@@ -129,6 +130,24 @@ def test_a_cusp_is_a_point_without_rank():
     assert said(found, "loses rank at 1 of 61 codes, e.g. at z = [0.5, 0.0]")
 
 
+def test_infinity_is_a_number_of_the_summary():
+    codes = square(80)
+    codes[::5, 1] = 0  # a fifth of them at the cusp
+    row = next(line for line in repr(report(cusp, codes, pairs=4)).splitlines() if "cond" in line)
+    assert row.endswith("to inf)")
+
+
+def test_as_many_pairs_as_were_asked_for():
+    found = report(torus, cloud(3), pairs=40)
+    assert len(found.lines.points) == len(found.geodesics.points) == 40
+
+
+def test_a_code_that_stands_twice_changes_no_reach():
+    codes = cloud(60, scale=3.0)
+    once, twice = (report(lambda z: 2 * z, each, pairs=1) for each in (codes, codes.repeat(2, 1)))
+    assert twice.reach == once.reach
+
+
 def test_no_full_rank_anywhere():
     found = report(lambda z: z.sum(-1, keepdim=True).expand(*z.shape[:-1], 3), square(), pairs=4)
     assert (found.rank == 1).all() and len(found.gain) == 0
@@ -201,6 +220,11 @@ def test_two_clouds_are_two_pieces_without_holes(seed):
     assert report(lambda z: 2 * z, codes, pairs=4).betti == (2, 0)
 
 
+def test_codes_within_reach_of_the_whole_box_have_no_hole():
+    corners = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]]).double()
+    assert report(lambda z: 2 * z, corners, pairs=2).betti == (1, 0)
+
+
 def test_same_seed_same_report():
     first, again, other = (report(torus, cloud(400), pairs=4, seed=seed) for seed in (3, 3, 4))
     assert repr(first) == repr(again)
@@ -269,6 +293,8 @@ def test_the_text_holds_every_warning():
     assert len(found.warnings) >= 2
     for note in found.warnings:
         assert note in repr(found) and escape(note) in found._repr_html_()
+    marked = dataclasses.replace(found, warnings=("NaN for z < 0",))
+    assert "NaN for z &lt; 0" in marked._repr_html_()
     assert found._repr_html_().count("<tr>") == len(repr(found).splitlines())
 
 

@@ -5,14 +5,12 @@ import re
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import expect
-from widget_page import embed, imported, readout, slider
+from widget_page import check_look, embed, imported, in_every_look, readout, slider
 
 from geomlib.teaching.widgets.scarce_data import ScarceData
 
-AXE = {"include": [".scd"]}  # only the widget is judged, not the bare frame around it
 COUNTS = [60, 150, 400, 1400]
 NAMES = ["autoencoder", "its decoder, code searched", "decoder only"]
 
@@ -112,14 +110,9 @@ def test_the_figure_answers_to_mouse_and_keyboard(visit, widget_site, size):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1200, 900), (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    page = visit(embed(widget_site, f"axe-{theme}", [widget()], theme), size=size, scheme=theme)
-    expect(readout(page.locator(".scd"))).to_contain_text("N = 60")
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, widget(), ".scd", "N = 60", size, theme)
 
 
 @pytest.mark.browser

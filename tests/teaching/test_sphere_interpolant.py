@@ -5,16 +5,14 @@ from math import cos, pi
 
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import expect
-from widget_page import drag, embed, imported, readout, slider
+from widget_page import check_look, drag, embed, imported, in_every_look, readout, slider
 
 from geomlib.models import geodesic_interpolant
 from geomlib.teaching.widgets.sphere_interpolant import SphereInterpolant, on_sphere
 
 # A page in which only the widget is judged, not the bare frame around it.
-AXE = {"include": [".si"]}
 PAIRS = [
     ((0, 0), (0, 60)),
     ((-10, -60), (45, 50)),
@@ -68,7 +66,7 @@ def test_known_answers(module):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("place", [(0, 0), (40, -70), (-30, 60), (75, 10)])
-def test_what_is_pointed_at_is_what_is_seen(module, visit, place):
+def test_what_is_pointed_at_is_what_is_seen(module, place):
     """The projection of the drawing, undone."""
     x, y, z = on_sphere(*place).tolist()
     eye = 0.4
@@ -109,15 +107,9 @@ def test_the_figure_answers_to_mouse_and_keyboard(visit, widget_site, size):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    address = embed(widget_site, f"axe-{theme}", [SphereInterpolant()], theme)
-    page = visit(address, size=size, scheme=theme)
-    expect(readout(page.locator(".si"))).to_contain_text("Distance")
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, SphereInterpolant(), ".si", "Distance", size, theme)
 
 
 @pytest.mark.browser

@@ -5,17 +5,15 @@ import re
 
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from conftest import DESKTOP, PHONE
 from playwright.sync_api import expect
 from sympy import Rational
-from widget_page import drag, embed, imported, readout, slider
+from widget_page import check_look, drag, embed, imported, in_every_look, readout, slider
 
 from geomlib.teaching.widgets.assets import script
 from geomlib.teaching.widgets.tangent_pusher import MAPS, TangentPusher
 
 # A page in which only the widget is judged, not the bare frame around it.
-AXE = {"include": [".tp"]}
 
 
 @pytest.fixture
@@ -126,15 +124,9 @@ def test_the_point_keeps_its_vector_inside_the_window(visit, widget_site):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, (380, 800)], ids=["desktop", "phone"])
-def test_axe_finds_nothing(visit, widget_site, theme, size):
-    page = visit(
-        embed(widget_site, f"axe-{theme}", [TangentPusher()], theme), size=size, scheme=theme
-    )
-    expect(readout(page.locator(".tp"))).to_contain_text("rank 2")
-    result = Axe().run(page, context=AXE)
-    assert result.violations_count == 0, result.generate_report()
+@in_every_look
+def test_axe_finds_nothing(visit, widget_site, size, theme):
+    check_look(visit, widget_site, TangentPusher(), ".tp", "rank 2", size, theme)
 
 
 @pytest.mark.browser

@@ -4,17 +4,12 @@ from math import log
 
 import pytest
 import torch
+from verdicts import said
 
 from geomlib.data import load_small_digits
 from geomlib.models import Autoencoder
-from geomlib.teaching import check
 
 JS = log(2) / 2
-
-
-def said(capsys, name, answer, **context) -> str:
-    check(name, answer, **context)
-    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", [f"three-kinds-of-models-{letter}" for letter in "abcd"])

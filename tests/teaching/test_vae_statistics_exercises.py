@@ -4,15 +4,9 @@ from math import pi
 
 import pytest
 import torch
-
-from geomlib.teaching import check
+from verdicts import said
 
 A, B = torch.tensor([[0.9, 2.4], [1.7, -2.1]], dtype=torch.float64)  # radii 2.56 and 2.70
-
-
-def said(capsys, name, answer, **context) -> str:
-    check(name, answer, **context)
-    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", [f"vae-statistics-{letter}" for letter in "abcd"])

@@ -2,13 +2,7 @@
 
 import pytest
 import torch
-
-from geomlib.teaching import check
-
-
-def said(capsys, name, answer, **context) -> str:
-    check(name, answer, **context)
-    return capsys.readouterr().out
+from verdicts import said
 
 
 @pytest.mark.parametrize(

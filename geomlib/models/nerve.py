@@ -248,8 +248,6 @@ class NeighbourGraph:
         points = x.detach().cpu().numpy()
         search = NearestNeighbors(n_neighbors=k).fit(points)
         self.edges = csr_array(search.kneighbors_graph(mode="distance"))
-        # an edge of length zero would be no edge to SciPy
-        self.edges.data = self.edges.data.clip(np.finfo(float).tiny)
 
     def components(self, points: np.ndarray) -> list[np.ndarray]:
         """The connected parts of some of the points, given by number; the largest first."""

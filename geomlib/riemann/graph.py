@@ -50,8 +50,8 @@ def latent_graph(
             f"k={k} neighbours need more than k points, and k >= 1, but {len(points)} were given"
         )
     points = points.detach()
-    search = NearestNeighbors(n_neighbors=k + 1).fit(points.cpu().numpy())
-    neighbours = search.kneighbors(points.cpu().numpy(), return_distance=False)[:, 1:]
+    search = NearestNeighbors(n_neighbors=k).fit(points.cpu().numpy())
+    neighbours = search.kneighbors(return_distance=False)  # of a node among the others
     start = np.repeat(np.arange(len(points)), k)
     end = neighbours.ravel()
     weights = _edge_lengths(metric, points[start], points[end], samples)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
 from importlib import import_module
 from typing import Any
 
@@ -69,7 +71,9 @@ def check(name: str, answer: Any, **context: Any) -> None:
     try:
         if answer is None or answer is ...:
             raise NotAttempted
-        verdict = f"right. {_exercises[name](answer, **context)}"
+        # nbgrader gives no points to a check that writes to stderr, be it only a warning.
+        with redirect_stderr(sys.stdout):
+            verdict = f"right. {_exercises[name](answer, **context)}"
         right = True
     except NotAttempted:
         verdict = "not attempted yet."

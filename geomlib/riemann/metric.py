@@ -32,7 +32,20 @@ class Metric(ABC):
     A subclass says what the matrix $G(z)$ is; lengths, angles, volumes, geodesics and curvature
     follow. Every method takes batches and is differentiable where the mathematics is.
 
+    Points and vectors are in latent units; lengths, norms and distances in units of the target
+    space (for a decoder: of its outputs), areas and volumes in their powers, Gaussian and sectional
+    curvature in one over squared length.
+
     Source: do Carmo, *Riemannian Geometry* (1992), chapters 1-5.
+
+    A metric of one's own; $e^{2z}\,dz^2$ measures from $-\infty$ to $z$ the length $e^z$:
+
+    >>> class Exponential(Metric):
+    ...     def matrix(self, z):
+    ...         return (2 * z).exp()[..., None]
+    >>> a, b = torch.tensor([[0.0], [1.0]]).double()
+    >>> round(Exponential().distance(a, b).item(), 6)  # e - 1
+    1.718282
     """
 
     chunk_size: int = 1024  # points at once: more need more memory, and are no faster

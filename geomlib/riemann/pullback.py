@@ -37,8 +37,21 @@ class PullbackMetric(Metric):
             network whose activations fill the memory.
 
     Raises:
-        ValueError: if points and network differ in dtype, the network is in training mode with
-            dropout or batch normalisation, or the output is not finite or has no batch dimension.
+        TypeError: if $f$ cannot be called.
+        ValueError: at the first call, if points and network differ in dtype or device, the network
+            is in training mode with dropout or batch normalisation, the output is no single real
+            tensor in the dtype of the points (a tuple, a distribution), is not finite or has no
+            batch dimension. Of a network that a function hides, the mode cannot be seen.
+
+    $f$ maps each point by itself, in batches of any size. Weights may be frozen, and gradients
+    switched off around a call. Only first derivatives are needed for `matrix`, `inner`, `norm`,
+    `volume`, `geodesic` and `distance`, so these take networks with kinks (ReLU) too; all that
+    rests on `connection` needs a smooth one. For curvature and `log`, and where $G$ is nearly
+    singular, take points and network in float64.
+
+    For a decoder that returns more than a tensor, name what is to be measured:
+    `PullbackMetric(lambda z: decoder(z)[0])`. A function on single points becomes one on batches by
+    `torch.vmap`.
 
     $G$ is positive definite only where $J_f$ has full column rank; no ridge is added to hide it.
 
@@ -374,7 +387,8 @@ class ExpectedMetric(PullbackMetric):
     computed here.
 
     Args:
-        mean, std: maps `(batch, d)` to `(batch, n)`.
+        mean, std: maps `(batch, d)` to `(batch, n)`, as $f$ of a `PullbackMetric`; `std` in the
+            units of the outputs, not their squares.
 
     Source: Arvanitidis, Hansen and Hauberg, *Latent Space Oddity* (ICLR 2018), theorem 1.
 

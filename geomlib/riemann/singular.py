@@ -73,7 +73,9 @@ def singular_triples(
     The values are differentiable once, $ds_i = u_i^\top dJ\, v_i$; the vectors are constants.
 
     Raises:
-        ValueError: if $k$ exceeds $\min(n, m)$, or $f$ or the points are not fit for it.
+        ValueError: if $k$ exceeds $\min(n, m)$, $f$ is a network in training mode, returns no
+            single tensor or is random, forbids gradients inside (where the Jacobian is large), or
+            the points are not fit for it.
 
     Warns if $k$ exceeds the numerical rank, with the rank (vectors beyond it are arbitrary), and
     if a value has not converged.

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from few_labels import split
 from torch.testing import assert_close
 
-from geomlib.data import load_small_digits
 from geomlib.models import GAN, AtlasGAN, Classifier, labels_against_charts, load, save
 from geomlib.riemann import PullbackMetric
 
@@ -13,27 +13,16 @@ SEEDS = (0, 1, 2)
 pytestmark = pytest.mark.filterwarnings("ignore:.*hold no sample")
 
 
-def split(seed):
-    """1200 digits, six labels of each class known, and the rest to test on."""
-    x, labels = load_small_digits()
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    x, labels = x[order], labels[order]
-    known = torch.full((1200,), -1)
-    for y in range(10):
-        known[(labels[:1200] == y).nonzero()[:6, 0]] = y
-    return x[:1200], known, x[1200:], labels[1200:]
-
-
 def train(seed, *labels):
     torch.set_num_threads(1)
     model = AtlasGAN(64, seed=seed)
-    model.fit(split(seed)[0], *labels, epochs=40, batch_size=100, seed=seed, **QUIET)
+    model.fit(split(seed, 6)[0], *labels, epochs=40, batch_size=100, seed=seed, **QUIET)
     return model
 
 
 @pytest.fixture(scope="module")
 def guided():
-    return [train(seed, split(seed)[1]) for seed in SEEDS]
+    return [train(seed, split(seed, 6)[1]) for seed in SEEDS]
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +31,13 @@ def unguided():
 
 
 def agreement(model, seed):
-    *_, test, labels = split(seed)
+    *_, test, labels = split(seed, 6)
     return (model.encode(test)[0] == labels).float().mean()
 
 
 def drawn_as_named(model, seed):
     """The share of drawn digits whose nearest real one has their chart for its label."""
-    *_, test, labels = split(seed)
+    *_, test, labels = split(seed, 6)
     x, chart = model.sample(500, seed=1)
     return (labels[torch.cdist(x, test).argmin(-1)] == chart).float().mean()
 
@@ -68,14 +57,14 @@ def test_a_few_labels_name_the_charts(guided, unguided):
 
 def test_without_labels_the_charts_are_not_the_digits(unguided):
     for seed, model in zip(SEEDS, unguided, strict=True):
-        *_, test, labels = split(seed)
+        *_, test, labels = split(seed, 6)
         assert labels_against_charts(labels, model.encode(test)[0]).adjusted_rand < 0.5
 
 
 def test_the_classifier_gains_nothing_by_the_game(guided):
     """Q is not better than the same network trained on the same labels alone."""
     for seed, model in zip(SEEDS, guided, strict=True):
-        x, known, *test = split(seed)
+        x, known, *test = split(seed, 6)
         alone = Classifier(64, 10, hidden=128, seed=seed)
         named = known >= 0
         alone.fit(x[named], known[named], epochs=300, learning_rate=2e-3, seed=seed, **QUIET)
@@ -91,7 +80,7 @@ def test_the_codes_of_what_it_draws_are_recovered(guided, unguided):
 
 def test_a_round_trip_of_data_misses_more_than_the_mean_image(guided):
     for seed, model in zip(SEEDS, guided, strict=True):
-        assert lost(model, split(seed)[2]) > 1
+        assert lost(model, split(seed, 6)[2]) > 1
 
 
 def test_transitions_keep_the_coordinates_not_the_point(guided):

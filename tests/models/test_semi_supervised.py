@@ -2,25 +2,14 @@
 
 import pytest
 import torch
+from few_labels import split
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from geomlib.data import load_small_digits
 from geomlib.models import M2, Classifier
 
 QUIET = {"progress": False}
 SEEDS = (0, 1, 2)
-
-
-def split(seed):
-    """1200 digits, five labels of each class known, and the rest to test on."""
-    x, labels = load_small_digits()
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    x, labels = x[order], labels[order]
-    known = torch.full((1200,), -1)
-    for y in range(10):
-        known[(labels[:1200] == y).nonzero()[:5, 0]] = y
-    return x[:1200], known, x[1200:], labels[1200:]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +17,7 @@ def trained():
     torch.set_num_threads(1)
     models = []
     for seed in SEEDS:
-        x, known, *_ = split(seed)
+        x, known, *_ = split(seed, 5)
         models.append(M2(64, seed=seed))
         models[-1].fit(x, known, epochs=40, learning_rate=3e-3, batch_size=100, seed=seed, **QUIET)
     return models
@@ -37,7 +26,7 @@ def trained():
 def test_samples_without_a_label_improve_the_classifier(trained):
     gains = []
     for seed, model in zip(SEEDS, trained, strict=True):
-        x, known, *test = split(seed)
+        x, known, *test = split(seed, 5)
         named = known >= 0
         alone = Classifier(64, 10, seed=seed)  # the same network as q(y | x)
         alone.fit(x[named], known[named], epochs=300, learning_rate=2e-3, seed=seed, **QUIET)
@@ -55,7 +44,7 @@ def test_a_chart_decodes_to_its_own_class(trained):
 def test_every_class_keeps_the_style(trained):
     """A digit's z, decoded as its own class, gives it back better than as another class."""
     for seed, model in zip(SEEDS, trained, strict=True):
-        x, _, test, labels = split(seed)
+        x, _, test, labels = split(seed, 5)
         error = (test[:, None] - model.reconstructions(test)).square().sum(-1)
         own = error.take_along_dim(labels[:, None], -1).mean()
         spread = (test - x.mean(0)).square().sum(-1).mean()

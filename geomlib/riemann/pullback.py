@@ -43,11 +43,11 @@ class PullbackMetric(Metric):
             tensor in the dtype of the points (a tuple, a distribution), is not finite or has no
             batch dimension. Of a network that a function hides, the mode cannot be seen.
 
-    $f$ maps each point by itself, in batches of any size. Weights may be frozen, and gradients
-    switched off around a call. Only first derivatives are needed for `matrix`, `inner`, `norm`,
-    `volume`, `geodesic` and `distance`, so these take networks with kinks (ReLU) too; all that
-    rests on `connection` needs a smooth one. For curvature and `log`, and where $G$ is nearly
-    singular, take points and network in float64.
+    $f$ maps each point by itself, in batches of any size. Weights may be frozen, the network
+    compiled (`torch.compile`), and gradients switched off around a call. Only first derivatives are
+    needed for `matrix`, `inner`, `norm`, `volume`, `geodesic` and `distance`, so these take
+    networks with kinks (ReLU) too; all that rests on `connection` needs a smooth one. For curvature
+    and `log`, and where $G$ is nearly singular, take points and network in float64.
 
     For a decoder that returns more than a tensor, name what is to be measured:
     `PullbackMetric(lambda z: decoder(z)[0])`. A function on single points becomes one on batches by

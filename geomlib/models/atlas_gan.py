@@ -4,22 +4,22 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from geomlib.models.atlas import AtlasModel
 from geomlib.models.chart_autoencoder import warn_of_empty_charts
+from geomlib.models.cube_atlas import CubeAtlas
 from geomlib.models.discrete_vae import beside
 from geomlib.models.perceptron import perceptron
 from geomlib.models.training import Player, play, seeded
-from geomlib.models.validation import check_data, check_sizes, check_width, known_labels
+from geomlib.models.validation import check_sizes, check_width, known_labels
 from geomlib.riemann.validation import as_points
 
 __all__ = ["AtlasGAN"]
 
 
-class AtlasGAN(AtlasModel):
+class AtlasGAN(CubeAtlas):
     r"""$\min_{G, Q, E} \max_D\; V(D, G) - \lambda\, \mathbb{E} \log Q(k \mid G(k, z)) + \mu\,
     \mathbb{E} \|z - E(G(k, z))\|^2$, V the value of a `GAN`, k uniform and $z \sim U(-1, 1)^d$.
 
@@ -119,14 +119,6 @@ class AtlasGAN(AtlasModel):
         self._check_points(x)
         return self.chart_head(self.features(x)).softmax(-1)
 
-    def in_domain(self, i: int, z: Float[Tensor, "*batch d"]) -> Bool[Tensor, "*batch"]:
-        r"""Whether $z \in (-1, 1)^d$, which is all that G learns to draw from."""
-        return super().in_domain(i, z) & (z.abs() < 1).all(-1)
-
-    def into_domain(self, i: int, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
-        r"""The point of $[-1, 1]^d$ next to z."""
-        return super().into_domain(i, z).clamp(-1, 1)
-
     def discriminator_loss(
         self, x: Float[Tensor, "batch n"], fake: Float[Tensor, "batch n"]
     ) -> Float[Tensor, ""]:
@@ -186,11 +178,7 @@ class AtlasGAN(AtlasModel):
             UserWarning: if a class has no label, or a chart is the most probable one for no
                 sample.
         """
-        check_data(x, self.data_dim, self)
-        if self.n_charts > len(x):
-            raise ValueError(
-                f"{self.n_charts} charts need at least as many samples, but x has {len(x)}"
-            )
+        self._check_samples(x)
         rows = torch.arange(len(x), device=x.device)
         if labels is not None:
             rows = known_labels(labels, len(x), self.n_charts, "Leave labels out to do without")
@@ -220,25 +208,10 @@ class AtlasGAN(AtlasModel):
         return history
 
     @torch.no_grad()
-    def sample(
-        self, count: int, seed: int = 0
-    ) -> tuple[Float[Tensor, "count n"], Int[Tensor, " count"]]:
-        r"""Points $G(k, z)$, k uniform and $z \sim U(-1, 1)^d$, and their k."""
-        with seeded(seed):
-            chart, z = self._draw(count)
-        return self._generate(chart, z), chart
-
-    @torch.no_grad()
     def consistency(self, count: int = 1000, seed: int = 0) -> float:
         r"""The share of draws k, z with $\arg\max Q(\cdot \mid G(k, z)) = k$."""
         x, chart = self.sample(count, seed)
         return (self.probabilities(x).argmax(-1) == chart).float().mean().item()
-
-    def _draw(self, count: int) -> tuple[Tensor, Tensor]:
-        weight = self.code_head.weight
-        chart = torch.randint(self.n_charts, (count,))
-        z = 2 * torch.rand(count, self.latent_dim) - 1
-        return chart.to(weight.device), z.to(weight)
 
     def _generate(self, chart: Tensor, z: Tensor) -> Tensor:
         one_hot = torch.eye(self.n_charts, dtype=z.dtype, device=z.device)[chart]

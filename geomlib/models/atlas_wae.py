@@ -3,21 +3,21 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from geomlib.models.atlas import AtlasModel
 from geomlib.models.chart_autoencoder import warn_of_empty_charts
+from geomlib.models.cube_atlas import CubeAtlas
 from geomlib.models.latent_penalty import LatentPenalty, MMDPenalty
 from geomlib.models.parallel import ParallelPerceptrons
 from geomlib.models.perceptron import perceptron
 from geomlib.models.training import Player, play, seeded
-from geomlib.models.validation import check_data, check_sizes, check_width
+from geomlib.models.validation import check_sizes, check_width
 
 __all__ = ["AtlasWAE"]
 
 
-class AtlasWAE(AtlasModel):
+class AtlasWAE(CubeAtlas):
     r"""$\min\; \mathbb{E} \sum_i q_i \|x - D_i(E_i(x))\|^2$ $+\; \lambda\, \mathcal{D}$ with affine
     $E_i$.
 
@@ -112,15 +112,6 @@ class AtlasWAE(AtlasModel):
         self._check_points(x)
         return self.membership(x).softmax(-1)
 
-    def in_domain(self, i: int, z: Float[Tensor, "*batch d"]) -> Bool[Tensor, "*batch"]:
-        r"""Whether $z \in (-1, 1)^d$, where the prior is. Codes may lie beyond: nothing but the
-        penalty keeps them in."""
-        return super().in_domain(i, z) & (z.abs() < 1).all(-1)
-
-    def into_domain(self, i: int, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
-        r"""The point of $[-1, 1]^d$ next to z."""
-        return super().into_domain(i, z).clamp(-1, 1)
-
     def codes(
         self, x: Float[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch K"], Float[Tensor, "*batch K d"]]:
@@ -148,11 +139,7 @@ class AtlasWAE(AtlasModel):
         Warns:
             UserWarning: if a chart is the most probable one for no sample.
         """
-        check_data(x, self.data_dim, self)
-        if self.n_charts > len(x):
-            raise ValueError(
-                f"{self.n_charts} charts need at least as many samples, but x has {len(x)}"
-            )
+        self._check_samples(x)
         networks = (self.encoders, self.decoders, self.membership)
         own = [weight for network in networks for weight in network.parameters()]
         players = self.penalty.players(self.codes) | {"autoencoder": Player(own, self.loss)}
@@ -161,14 +148,5 @@ class AtlasWAE(AtlasModel):
             warn_of_empty_charts(self.probabilities(x).argmax(-1), self.n_charts)
         return history
 
-    @torch.no_grad()
-    def sample(
-        self, count: int, seed: int = 0
-    ) -> tuple[Float[Tensor, "count n"], Int[Tensor, " count"]]:
-        r"""Points $D_i(z)$, i and z drawn from the prior, and their charts."""
-        weight = next(self.parameters())
-        with seeded(seed):
-            chart = torch.randint(self.n_charts, (count,))
-            z = 2 * torch.rand(count, self.latent_dim) - 1
-        chart, z = chart.to(weight.device), z.to(weight)
-        return self.decode(chart, z), chart
+    def _generate(self, chart: Tensor, z: Tensor) -> Tensor:
+        return self.decode(chart, z)

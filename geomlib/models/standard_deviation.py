@@ -62,6 +62,7 @@ class RBFStandardDeviation(nn.Module):
 
     @property
     def weight(self) -> Float[Tensor, "n K"]:
+        r"""$W$, positive."""
         return F.softplus(self.raw_weight)
 
     @classmethod
@@ -91,6 +92,7 @@ class RBFStandardDeviation(nn.Module):
         return cls(centre, (reach * spread) ** -2 / 2, weight, floor)
 
     def forward(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch n"]:
+        r"""$\sigma(z)$, in the units of the outputs."""
         squared = ((z[..., None, :] - self.centres) ** 2).sum(-1)  # (..., K)
         precision = F.linear(torch.exp(-self.bandwidth * squared), self.weight, self.floor)
         return precision.rsqrt()

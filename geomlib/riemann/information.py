@@ -18,14 +18,15 @@ from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch import distributions as dist
 
 from geomlib.riemann.boundary import EnergyModel
 from geomlib.riemann.derivatives import value_and_jacobian
+from geomlib.riemann.kinks import kinked, no_second_derivatives
 from geomlib.riemann.metric import MatrixMetric, Metric
 from geomlib.riemann.pullback import PullbackMetric
-from geomlib.riemann.validation import as_points
+from geomlib.riemann.validation import as_points, check_network
 
 __all__ = ["FisherRaoMetric"]
 
@@ -91,14 +92,16 @@ class FisherRaoMetric(Metric):
             return metric.energy_model(points)
 
     def check_smooth(self, z: Tensor) -> None:
-        if isinstance(self.decoder, nn.Module):
-            PullbackMetric(self.decoder).check_smooth(z[:0])  # looks at the layers alone
+        name = kinked(self.decoder, z)
+        if name is not None:
+            raise no_second_derivatives(name)
 
     def _metric(self, z: Tensor) -> Metric:
         """What does the work: chosen by the first distribution that the decoder returns."""
+        check_network(self.decoder, as_points(z))
         if self._found is None:
             with torch.no_grad():
-                family = type(self._decode(as_points(z).detach().reshape(-1, z.shape[-1])[:1]))
+                family = type(self._decode(z.detach().reshape(-1, z.shape[-1])[:1]))
             if family in FLAT:
                 self._found = _OfParameters(self._coordinates(FLAT), chunk_size=self.chunk_size)
             elif family in CURVED:
@@ -119,7 +122,8 @@ class FisherRaoMetric(Metric):
         except (RuntimeError, IndexError) as error:
             raise ValueError(
                 f"the decoder fails at {z.dtype} points of shape {tuple(z.shape)}: {error}. "
-                "It must map any batch of points, (batch, d), to a distribution"
+                "It must map any batch of points, (batch, d), to a distribution, each by itself "
+                "and without chance: call .eval() on a network inside"
             ) from error
         while isinstance(p, dist.Independent):
             p = p.base_dist
@@ -161,7 +165,7 @@ class _OfParameters(PullbackMetric):
     """A pull-back metric that looks for no edges at a distance, where parameters may not exist."""
 
     def check_smooth(self, z: Tensor) -> None:
-        """The layers of the decoder have been looked at."""
+        """The decoder has been looked at."""
 
 
 class Product(Metric):

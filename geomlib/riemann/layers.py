@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from geomlib.riemann.twice import call
+from geomlib.riemann.validation import as_rows
 
 __all__ = ["SideBySide", "Taylor", "is_plain", "linearise", "taylor"]
 
@@ -42,7 +43,7 @@ class SideBySide(nn.Module):
         self.second = second
 
     def forward(self, z: Tensor) -> Tensor:
-        return torch.cat([self.first(z).flatten(1), self.second(z).flatten(1)], dim=1)
+        return torch.cat([as_rows(self.first(z), z), as_rows(self.second(z), z)], dim=1)
 
 
 class Taylor(NamedTuple):
@@ -84,6 +85,8 @@ def _through(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) ->
     elif is_plain(f, SideBySide):
         left = _flat(_through(f.first, at, u, v))  # type: ignore[attr-defined]
         right = _flat(_through(f.second, at, u, v))  # type: ignore[attr-defined]
+        if left.value.dtype != right.value.dtype:
+            raise RuntimeError(f"outputs in {left.value.dtype} beside {right.value.dtype}")
         return Taylor(*(torch.cat(pair, -1) for pair in zip(left, right, strict=True)))
     elif is_plain(f, nn.Linear):
         at = _linear(f, at)  # type: ignore[arg-type]

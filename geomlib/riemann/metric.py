@@ -32,7 +32,20 @@ class Metric(ABC):
     A subclass says what the matrix $G(z)$ is; lengths, angles, volumes, geodesics and curvature
     follow. Every method takes batches and is differentiable where the mathematics is.
 
+    Points and vectors are in latent units; lengths, norms and distances in units of the target
+    space (for a decoder: of its outputs), areas and volumes in their powers, Gaussian and sectional
+    curvature in one over squared length.
+
     Source: do Carmo, *Riemannian Geometry* (1992), chapters 1-5.
+
+    A metric of one's own; $e^{2z}\,dz^2$ measures from $-\infty$ to $z$ the length $e^z$:
+
+    >>> class Exponential(Metric):
+    ...     def matrix(self, z):
+    ...         return (2 * z).exp()[..., None]
+    >>> a, b = torch.tensor([[0.0], [1.0]]).double()
+    >>> round(Exponential().distance(a, b).item(), 6)  # e - 1
+    1.718282
     """
 
     chunk_size: int = 1024  # points at once: more need more memory, and are no faster
@@ -444,7 +457,7 @@ class Metric(ABC):
             raise ValueError(
                 "G has less than full rank at both end points and between them: some direction "
                 "costs nothing there, so no geodesic is determined. "
-                "Use a map of full rank, or fewer latent dimensions"
+                "Use a map of full rank, or fewer latent dimensions" + _if_zero(self.matrix(a))
             )
 
     def check_semidefinite(self, z: Float[Tensor, "*batch d"]) -> None:
@@ -469,6 +482,7 @@ class Metric(ABC):
                 f"G has less than full rank at {int(lost.sum())} of {len(z)} points, e.g. at "
                 f"z = {z[lost][0].tolist()}: no direction of motion is determined there. Use a map "
                 "of full rank, fewer latent dimensions, or a start away from such points"
+                + _if_zero(self.matrix(z[lost]))
             )
 
     def definite(self, z: Float[Tensor, "*batch d"]) -> Tensor:
@@ -539,10 +553,17 @@ def squared_area(matrix: Tensor, u: Tensor, v: Tensor) -> Tensor:
     limit = 1e3 * torch.finfo(area.dtype).eps * gram[..., 0, 0] * gram[..., 1, 1]
     if not inside_transform(area) and (area <= limit).any():
         raise ValueError(
-            "u and v are parallel (or zero, or G loses rank) at one of the points: they span no "
-            "plane, so there is no sectional curvature"
+            "u and v are parallel (or zero, or G loses rank) at one of the points, as far as "
+            f"{area.dtype} can tell: they span no plane, so there is no sectional curvature. Take "
+            "vectors further apart, or points and network in float64"
         )
     return area
+
+
+def _if_zero(matrix: Tensor) -> str:
+    if matrix.any():
+        return ""
+    return ". G is all zero: f is constant there, or .detach() or NumPy inside hide its derivative"
 
 
 def _check_symmetric(matrix: Tensor) -> None:

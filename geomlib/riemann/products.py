@@ -2,7 +2,8 @@ r"""Products with a Jacobian that nobody writes down: $J v$ forward, $J^\top w$ 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from geomlib.riemann.forward import carry
-from geomlib.riemann.validation import inside_transform
+from geomlib.riemann.validation import as_rows, inside_transform
 
 __all__ = ["Products", "check_finite", "evaluate", "products", "push"]
 
@@ -44,10 +45,13 @@ def products(f: Callable[[Tensor], Tensor], x: Float[Tensor, "B n"], block: int)
     tensor([[2., 0.],
             [0., 6.]])
     """
-    with torch.enable_grad():
-        rows = x.detach().repeat(block, 1).requires_grad_()
+    with _recording():
+        rows = x.detach().clone().repeat(block, 1).requires_grad_()
         value = evaluate(f, rows)
     check_finite(value.detach()[: len(x)])
+    _check_pointwise(value.detach().unflatten(0, (block, -1)))
+    if not value.requires_grad:
+        _check_constant(f, x)
 
     def pull(W: Tensor) -> Tensor:
         weights = F.pad(W, (0, block - W.shape[-1])).movedim(-1, 0).flatten(0, 1)
@@ -123,20 +127,45 @@ def _rows(f: Callable[[Tensor], Tensor], x: Tensor, value: Tensor) -> Tensor | N
     """
     B, m = value.shape
     wanted = torch.is_grad_enabled() and (x.requires_grad or value.requires_grad)
-    with torch.enable_grad():
-        points = (x if wanted else x.detach()).repeat(m, 1)
+    with _recording():
+        points = (x if wanted else x.detach().clone()).repeat(m, 1)
         points = points if points.requires_grad else points.requires_grad_()
         try:
             again = evaluate(f, points)
         except ValueError:  # what f was built with belongs to these points, and to no others
             return None
-        if not again.requires_grad:  # f does not depend on its points
-            return value.new_zeros(B, m, x.shape[-1])
+        if not again.requires_grad or not _agree(again.detach(), value.detach().repeat(m, 1)):
+            return None  # f is constant, forbids gradients or is random: forward mode tells
         weights = torch.eye(m).to(value).repeat_interleave(B, 0)
         (rows,) = torch.autograd.grad(
             again, points, weights, create_graph=wanted, materialize_grads=True
         )
     return rows.unflatten(0, (m, B)).movedim(0, 1)
+
+
+@contextmanager
+def _recording() -> Iterator[None]:
+    """Gradients are recorded here, whatever the caller has switched off."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def _check_pointwise(value: Tensor) -> None:
+    """Raise a `ValueError` unless equal points `(block, B, m)` have equal values."""
+    if not _agree(value, value[:1].expand_as(value)):
+        raise ValueError(
+            "f gives other values to the same point elsewhere in the batch: it must map each point "
+            "by itself, and draw nothing at random. Call .eval() on a network inside"
+        )
+
+
+def _check_constant(f: Callable[[Tensor], Tensor], x: Tensor) -> None:
+    """Raise a `ValueError` if a map that records no gradient has a derivative all the same."""
+    if push(f, x, torch.ones_like(x)[..., None])[1].any():
+        raise ValueError(
+            "f switches gradients off inside, so it cannot be differentiated backward: take "
+            "torch.no_grad() and .detach() out of it"
+        )
 
 
 def _agree(carried: Tensor, value: Tensor) -> bool:
@@ -155,16 +184,10 @@ def evaluate(f: Callable[[Tensor], Tensor], x: Float[Tensor, "B n"]) -> Float[Te
     except (RuntimeError, IndexError) as error:
         raise ValueError(
             f"f fails at points of shape {tuple(x.shape)} and {x.dtype}: {error}. It must map any "
-            "batch of points, (batch, n) to (batch, m), in the points' dtype, and be no random map"
+            "batch of points, (batch, n) to (batch, m), in the points' dtype, each by itself and "
+            "without chance: call .eval() on a network inside"
         ) from error
-    if not isinstance(value, Tensor) or value.ndim < 2 or value.shape[0] != x.shape[0]:
-        shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(
-            f"f maps points of shape {tuple(x.shape)} to {shape}, but must keep the batch "
-            "dimension, (batch, n) to (batch, m): write x[..., i] for the i-th coordinate, or wrap "
-            "a function of one point in torch.vmap"
-        )
-    return value.flatten(1)
+    return as_rows(value, x, "x")
 
 
 def check_finite(value: Tensor, name: str = "f") -> None:

@@ -8,19 +8,22 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from geomlib.riemann.boundary import EnergyModel
 from geomlib.riemann.derivatives import value_and_jacobian
+from geomlib.riemann.kinks import kinked, no_second_derivatives
 from geomlib.riemann.layers import SideBySide, Taylor, is_plain, linearise, taylor
 from geomlib.riemann.metric import Metric, raise_index
-from geomlib.riemann.twice import call
-from geomlib.riemann.validation import as_points, inside_transform, together
+from geomlib.riemann.twice import call, wrong_twice
+from geomlib.riemann.validation import (
+    as_points,
+    as_rows,
+    check_network,
+    inside_transform,
+    together,
+)
 
 __all__ = ["ExpectedMetric", "PullbackMetric"]
-
-PIECEWISE_LINEAR = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ReLU6, nn.Hardtanh, nn.Threshold)
 
 
 class PullbackMetric(Metric):
@@ -34,8 +37,21 @@ class PullbackMetric(Metric):
             network whose activations fill the memory.
 
     Raises:
-        ValueError: if points and network differ in dtype, the network is in training mode with
-            dropout or batch normalisation, or the output is not finite or has no batch dimension.
+        TypeError: if $f$ cannot be called.
+        ValueError: at the first call, if points and network differ in dtype or device, the network
+            is in training mode with dropout or batch normalisation, the output is no single real
+            tensor in the dtype of the points (a tuple, a distribution), is not finite or has no
+            batch dimension. Of a network that a function hides, the mode cannot be seen.
+
+    $f$ maps each point by itself, in batches of any size. Weights may be frozen, the network
+    compiled (`torch.compile`), and gradients switched off around a call. Only first derivatives are
+    needed for `matrix`, `inner`, `norm`, `volume`, `geodesic` and `distance`, so these take
+    networks with kinks (ReLU) too; all that rests on `connection` needs a smooth one. For curvature
+    and `log`, and where $G$ is nearly singular, take points and network in float64.
+
+    For a decoder that returns more than a tensor, name what is to be measured:
+    `PullbackMetric(lambda z: decoder(z)[0])`. A function on single points becomes one on batches by
+    `torch.vmap`.
 
     $G$ is positive definite only where $J_f$ has full column rank; no ridge is added to hide it.
 
@@ -57,11 +73,14 @@ class PullbackMetric(Metric):
         *,
         chunk_size: int = Metric.chunk_size,
     ):
+        if not callable(f):
+            raise TypeError(f"f must be a map of points, but a {type(f).__name__} was given")
         if chunk_size < 1:
             raise ValueError(f"chunk_size={chunk_size}, but at least one point must go through f")
         self.f = f
         self.ambient = ambient
         self.chunk_size = chunk_size
+        self._twice_wrong = wrong_twice(f)  # operations that a script hides
 
     def matrix(self, z: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d d"]:
         parts = [self._matrices(part) for part in self._flat(z).split(self.chunk_size)]
@@ -76,7 +95,7 @@ class PullbackMetric(Metric):
         r"""$\langle J u, J v\rangle$: push both vectors forward, then measure them there."""
         same = u is v
         shape, flat = together(z=z, u=u, v=v)
-        self._ready(flat[0])
+        check_network(self.f, flat[0])
         parts = (tensor.split(self.chunk_size) for tensor in flat[: 2 if same else 3])
         return torch.cat([self._inner(*part) for part in zip(*parts, strict=True)]).reshape(shape)
 
@@ -85,7 +104,7 @@ class PullbackMetric(Metric):
 
         $\|f(z_i) - f(z_{i-1})\|^2$ in a Euclidean target.
         """
-        self._ready(as_points(points, "points"))
+        check_network(self.f, as_points(points, "points"))
         flat = points.reshape(-1, *points.shape[-2:])
         curves = max(1, self.chunk_size // flat.shape[1])
         parts = [self._chords(part) for part in flat.split(curves)]
@@ -102,7 +121,7 @@ class PullbackMetric(Metric):
             return super().energy_model(points)
         count = points.shape[1] - 1
         flat = points.flatten(0, 1)
-        self._ready(flat)
+        check_network(self.f, flat)
         value, first, hessian = linearise(self._layers_or_call(), flat)
         jacobian = first.movedim(0, -1).unflatten(0, points.shape[:2])[:, 1:-1]  # (P, N-1, n, d)
         value = value.unflatten(0, points.shape[:2])  # (P, N+1, n)
@@ -136,7 +155,7 @@ class PullbackMetric(Metric):
         derivative, and no derivative of $G$.
         """
         shape, flat = together(z=z, u=u, v=v)
-        self._ready(flat[0])
+        check_network(self.f, flat[0])
         parts = zip(*(tensor.split(self.chunk_size) for tensor in flat), strict=True)
         return torch.cat([self._second(z, (u, v)).tangential[..., 0] for z, u, v in parts]).reshape(
             *shape, z.shape[-1]
@@ -147,7 +166,7 @@ class PullbackMetric(Metric):
     ) -> Float[Tensor, "*batch d d"]:
         r"""The matrix of $v \mapsto \Gamma(u, v)$, from one look at $f$ to second order."""
         shape, flat = together(z=z, u=u)
-        self._ready(flat[0])
+        check_network(self.f, flat[0])
         parts = []
         for at, along in zip(*(tensor.split(self.chunk_size) for tensor in flat), strict=True):
             basis = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
@@ -172,7 +191,7 @@ class PullbackMetric(Metric):
         Source: do Carmo, *Riemannian Geometry*, chapter 6, theorem 2.5.
         """
         shape, flat = together(z=z, u=u, v=v)
-        self._ready(flat[0])
+        check_network(self.f, flat[0])
         self.check_smooth(flat[0])
         parts = zip(*(tensor.split(self.chunk_size) for tensor in flat), strict=True)
         return torch.cat([self._gauss(*part) for part in parts]).reshape(shape)
@@ -189,20 +208,15 @@ class PullbackMetric(Metric):
         return PullbackMetric(isometric_core(self.f), chunk_size=self.chunk_size)
 
     def check_smooth(self, z: Float[Tensor, "batch d"]) -> None:
-        """Raise a `ValueError` for a piecewise linear map (ReLU), here or in the ambient metric."""
+        """Raise a `ValueError` for a map with kinks (ReLU), here or in the ambient metric."""
         if self.ambient is not None:
             self.ambient.check_smooth(self._decode(z))
-        modules = self.f.modules() if isinstance(self.f, nn.Module) else ()
-        names = [
-            type(module).__name__ for module in modules if isinstance(module, PIECEWISE_LINEAR)
-        ]
-        if not names and not self._is_piecewise_linear(z):
-            return
-        raise ValueError(
-            f"the network contains {names[0] if names else 'a piecewise linear activation'}, whose "
-            "second derivative vanishes almost everywhere, so Christoffel symbols and curvature "
-            "are not defined: use a smooth activation (Tanh, Softplus, SiLU, GELU)"
-        )
+        name = kinked(self.f, z[:0])  # by its layers
+        if name is None and self._is_piecewise_linear(z):
+            name = "a piecewise linear activation"
+        name = name or kinked(self.f, z)
+        if name is not None:
+            raise no_second_derivatives(name)
 
     def _is_piecewise_linear(self, z: Tensor) -> bool:
         """Whether $G$ is constant around some points and yet not the same at all of them."""
@@ -264,6 +278,12 @@ class PullbackMetric(Metric):
         return (left * right).sum(-1)
 
     def _second(self, z: Tensor, *pairs: tuple[Tensor, Tensor]) -> _SecondOrder:
+        if self._twice_wrong:
+            raise ValueError(
+                f"the network was scripted or traced with {', '.join(self._twice_wrong)}, which "
+                "PyTorch differentiates wrongly a second time: hand over the network itself, "
+                "before torch.jit"
+            )
         u, v = (torch.stack(vectors) for vectors in zip(*pairs, strict=True))
         value, first, second = self._taylor(z, u, v)
         jacobian, bend = first.movedim(0, -1), second.movedim(0, -1)  # (B, n, d), (B, n, p)
@@ -293,10 +313,10 @@ class PullbackMetric(Metric):
             at = taylor(self._layers_or_call(), z, u, v)
         except NotImplementedError as error:
             raise _no_forward_mode(error) from error
-        except (RuntimeError, IndexError):
+        except (RuntimeError, LookupError, AttributeError, TypeError):
             self._decode(z)  # says what is wrong with f
             raise
-        if at.value.shape[0] != z.shape[0]:
+        if at.value.shape[0] != z.shape[0] or at.value.dtype != z.dtype:
             self._decode(z)
         self._check_finite(at.value)
         return at
@@ -307,28 +327,9 @@ class PullbackMetric(Metric):
 
     def _flat(self, z: Tensor) -> Tensor:
         """`z` as `(batch, d)`, after the checks that a network needs."""
-        self._ready(as_points(z))
+        z = as_points(z)
+        check_network(self.f, z)
         return z.reshape(-1, z.shape[-1])
-
-    def _ready(self, z: Tensor) -> None:
-        """Raise a `ValueError` if the network is not ready for points like `z`."""
-        if isinstance(self.f, nn.Module):
-            parameter = next(iter(self.f.parameters()), None)
-            if parameter is not None and parameter.dtype != z.dtype:
-                raise ValueError(
-                    f"z is {z.dtype} but the network's parameters are {parameter.dtype}: "
-                    "use z.to(parameter.dtype), or network.double() for geometry in float64"
-                )
-            if any(
-                (module.training and isinstance(module, (_BatchNorm, _DropoutNd)))
-                or (isinstance(module, _BatchNorm) and module.running_mean is None)
-                for module in self.f.modules()
-            ):
-                raise ValueError(
-                    "the network is in training mode, where dropout or batch normalisation make "
-                    "its output random or dependent on the batch: call .eval() first, and let "
-                    "batch normalisation keep running statistics (track_running_stats)"
-                )
 
     def _decode(self, z: Tensor) -> Tensor:
         try:
@@ -338,16 +339,10 @@ class PullbackMetric(Metric):
         except (RuntimeError, IndexError) as error:
             raise ValueError(
                 f"f fails at points of shape {tuple(z.shape)}: {error}. "
-                "It must map any batch of points, (batch, d) to (batch, n)"
+                "It must map any batch of points, (batch, d) to (batch, n), each by itself and "
+                "without chance: call .eval() on a network inside"
             ) from error
-        if not isinstance(value, Tensor) or value.ndim < 2 or value.shape[0] != z.shape[0]:
-            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise ValueError(
-                f"f maps points of shape {tuple(z.shape)} to {shape}, but must keep the batch "
-                "dimension, (batch, d) to (batch, n): write z[..., i] for the i-th coordinate, or "
-                "wrap a function of one point in torch.vmap"
-            )
-        return value.flatten(1)
+        return as_rows(value, z)
 
     def _check_finite(self, value: Tensor) -> None:
         # a finite sum has finite terms, and costs a tenth of looking at each of them
@@ -393,7 +388,8 @@ class ExpectedMetric(PullbackMetric):
     computed here.
 
     Args:
-        mean, std: maps `(batch, d)` to `(batch, n)`.
+        mean, std: maps `(batch, d)` to `(batch, n)`, as $f$ of a `PullbackMetric`; `std` in the
+            units of the outputs, not their squares.
 
     Source: Arvanitidis, Hansen and Hauberg, *Latent Space Oddity* (ICLR 2018).
 

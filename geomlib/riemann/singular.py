@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from geomlib.riemann.products import Products, evaluate, products, push
 from geomlib.riemann.subspaces import numerical_rank
-from geomlib.riemann.validation import as_points
+from geomlib.riemann.validation import as_points, check_network
 
 __all__ = ["DENSE_LIMIT", "SingularTriples", "singular_triples"]
 
@@ -73,7 +73,9 @@ def singular_triples(
     The values are differentiable once, $ds_i = u_i^\top dJ\, v_i$; the vectors are constants.
 
     Raises:
-        ValueError: if $k$ exceeds $\min(n, m)$, or $f$ or the points are not fit for it.
+        ValueError: if $k$ exceeds $\min(n, m)$, $f$ is a network in training mode, returns no
+            single tensor or is random, forbids gradients inside (where the Jacobian is large), or
+            the points are not fit for it.
 
     Warns if $k$ exceeds the numerical rank, with the rank (vectors beyond it are arbitrary), and
     if a value has not converged.
@@ -88,7 +90,8 @@ def singular_triples(
     (tensor([5., 3.]), tensor([[0., 1., 0.],
             [0., 0., 1.]]))
     """
-    as_points(x, "x")
+    x = as_points(x, "x")
+    check_network(f, x, "x")
     _check_counts(k=k, max_iterations=max_iterations, chunk_size=chunk_size)
     flat = x.reshape(-1, x.shape[-1])
     value = evaluate(f, flat[:1] if len(flat) else x.new_zeros(1, x.shape[-1]))

@@ -22,7 +22,7 @@ from torch import Tensor
 from geomlib.riemann.products import check_finite, evaluate, push
 from geomlib.riemann.singular import DENSE_LIMIT, SingularTriples, singular_triples
 from geomlib.riemann.subspaces import numerical_rank, orthonormal_basis, principal_angles
-from geomlib.riemann.validation import as_points, inside_transform, same_kind
+from geomlib.riemann.validation import as_points, check_network, inside_transform, same_kind
 
 __all__ = ["Frames", "TangentChain"]
 
@@ -102,6 +102,7 @@ class TangentChain:
         self.points = [x]
         for step in self.steps:
             at = self.points[-1]
+            check_network(step, at, "x")
             value = evaluate(step, at.reshape(-1, at.shape[-1]))
             check_finite(value, f"step {len(self.points) - 1}")
             self.points.append(value.reshape(*at.shape[:-1], value.shape[-1]))

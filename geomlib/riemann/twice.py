@@ -8,6 +8,7 @@ they are right, so that is how a decoder's own calls of them run here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from geomlib.riemann.validation import inside_transform
 
-__all__ = ["call"]
+__all__ = ["call", "wrong_twice"]
 
 
 def call(f: Callable[[Tensor], Any], z: Tensor) -> Any:
@@ -36,6 +37,21 @@ def call(f: Callable[[Tensor], Any], z: Tensor) -> Any:
         return f(copy)
     with _WrittenOut():
         return f(copy)
+
+
+def wrong_twice(f: Any) -> list[str]:
+    """The operations in the scripted or traced parts of `f` that `call` cannot reach to put right.
+
+    >>> wrong_twice(torch.nn.LayerNorm(3))
+    []
+    """
+    parts = f.modules() if isinstance(f, torch.nn.Module) else [f]
+    graphs = [
+        str(part.inlined_graph)
+        for part in parts
+        if isinstance(part, (torch.jit.ScriptModule, torch.jit.ScriptFunction))
+    ]
+    return sorted({name for graph in graphs for name in IN_A_GRAPH.findall(graph)})
 
 
 class _WrittenOut(TorchFunctionMode):
@@ -104,6 +120,7 @@ def _slogdet(A: Tensor) -> tuple[Tensor, Tensor]:
     return determinant.sign(), determinant.abs().log()
 
 
+IN_A_GRAPH = re.compile(r"aten::(layer_norm|instance_norm|linalg_solve|\w*det)\b")
 WRITTEN_OUT = {
     F.layer_norm: _layer_norm,
     torch.layer_norm: _layer_norm,

@@ -17,7 +17,7 @@ from torch import Tensor
 from geomlib.riemann import Curve, Geodesic, PullbackMetric
 from geomlib.riemann.derivatives import value_and_jacobian
 from geomlib.riemann.twice import call
-from geomlib.riemann.validation import as_points
+from geomlib.riemann.validation import as_points, check_network
 
 __all__ = [
     "accepted",
@@ -58,7 +58,7 @@ def accepted(
             f"codes holds {len(codes)} rows, but no two different ones: a cloud needs at least two"
         )
     metric = PullbackMetric(decoder)
-    metric._ready(codes)  # before a call in training mode changes running statistics
+    check_network(decoder, codes)  # before a call in training mode changes running statistics
     value = _decoded(metric, codes)
     finite = torch.isfinite(value.flatten(1)).all(1)
     if not finite.all():

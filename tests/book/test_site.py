@@ -64,6 +64,24 @@ def test_every_public_name_has_its_entry(built_book, part):
     assert names <= shown
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_methods_of_bases_without_an_entry_stand_with_the_children(built_book, part):
+    module = importlib.import_module(f"geomlib.{part}")
+    page = parsed(built_book / "book" / "api" / f"{part}.html")
+    shown = {tag["id"] for tag in page.find_all("dt", id=True)}
+    for name in module.__all__:
+        child = getattr(module, name)
+        lineage = child.__mro__ if inspect.isclass(child) else ()
+        for base in lineage:
+            if not base.__module__.startswith("geomlib") or base.__name__ in module.__all__:
+                continue
+            for method, f in vars(base).items():
+                if method[0] == "_" or not (inspect.isfunction(f) and f.__doc__):
+                    continue
+                if next(owner for owner in lineage if method in vars(owner)) is base:
+                    assert f"geomlib.{part}.{name}.{method}" in shown
+
+
 def test_formulas_of_docstrings_are_set(built_book):
     for part in PARTS:
         page = parsed(built_book / "book" / "api" / f"{part}.html")

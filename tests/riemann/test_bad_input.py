@@ -140,10 +140,8 @@ def test_a_map_that_is_undefined_between_the_ends_does_not_converge_silently():
         lambda z: z[..., 0],
         lambda z: torch.stack([z[0], z[1]]),
         lambda z: z[0],
-        lambda z: z.unbind(-1),
-        lambda z: None,
     ],
-    ids=["sum", "one coordinate", "first points", "first point", "tuple", "nothing"],
+    ids=["sum", "one coordinate", "first points", "first point"],
 )
 def test_a_function_that_loses_the_batch_dimension(f):
     z = torch.rand(5, 2, dtype=DOUBLE)

@@ -25,6 +25,9 @@ def test_an_empty_function_is_not_attempted(capsys, name):
     [
         (pi / 3, "right"),
         (torch.tensor(pi / 3), "right"),
+        (-5 * pi / 3, "right"),
+        (5 * pi / 3, "largest error"),
+        (float("nan"), "not all finite"),
         (3 * pi, "the area of the triangle"),
         (pi / 27, "twice"),
         (pi, "multiplied by the radius"),

@@ -130,6 +130,7 @@ MIDDLES = {
         [weighted(a, b)[0] / weighted(a, b)[1], 1 / weighted(a, b)[1]]
     ),
     "standard deviation is positive": lambda a, b: a - b,
+    "not all finite": lambda a, b: torch.nan * a,
     "shape should be": lambda a, b: a[None],
 }  # fmt: skip
 

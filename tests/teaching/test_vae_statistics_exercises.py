@@ -143,11 +143,12 @@ def shifted_back(z):
     ("answer", "verdict"),
     [
         ((twist(meeting()), twist(-meeting())), "right"),
-        ((twist(0.0), twist(0.0)), "went from 4.57 to 4.57 only"),
+        ((twist(0.0), twist(0.0)), "was 4.57 and is 4.57 now"),
         ((squashed, stretched), "does not keep N(0, I)"),
         ((shifted, shifted_back), "does not keep N(0, I)"),
         ((twist(0.3), twist(0.3)), "does not undo"),
         ((lambda z: z[..., :1], lambda z: z), "should map"),
+        ((lambda z: z.float(), lambda z: z), "keep the type"),
         ((lambda z: ..., lambda z: z), "not attempted yet"),
         ((..., ...), "not attempted yet"),
         (3, "Give two functions"),

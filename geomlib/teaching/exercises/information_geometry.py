@@ -84,7 +84,7 @@ def middle_of_normals(answer: Callable[..., Tensor]) -> str:
     a, b = torch.tensor([[0.0, 0.5], [3.0, 0.8]], dtype=torch.float64)
     (m, s), (n, t) = a, b
     result = attempt(answer, a, b)
-    if result.shape == (2,) and not result[1] > 0:
+    if result.shape == (2,) and result[1] <= 0:
         raise Mistake(f"A standard deviation is positive; yours is {result[1].item():.3g}.")
     between = (m / s + n / t) / (1 / s + 1 / t)
     mixed = (s**2 + t**2) / 2 + (m - n) ** 2 / 4

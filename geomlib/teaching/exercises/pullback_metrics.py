@@ -25,14 +25,14 @@ def area_of_a_cone(answer: float | Tensor) -> str:
         "That is the area of the flat disk below the cone: the third output counts too, so the "
         "first entry of G is 1 + 1.": pi,
         "You integrated det G, a squared area. Take the root first.": 4 * pi / 3,
-        "You left out the factor u: the entry of G for v is u squared, because a step in v is "
-        "longer further out.": 2 * sqrt(2) * pi,
+        "That is twice the area. Either the factor u is missing, though a step in v is longer "
+        "further out; or the half that its integral from 0 to 1 gives.": 2 * sqrt(2) * pi,
         "You integrated over u alone; v runs over a whole turn.": sqrt(2) / 2,
         "You integrated the trace of G. It adds squared stretches, but area multiplies them.": 2
         * pi
         * (2 + 1 / 3),
-        "That is the area of the chart, of the rectangle of codes: weigh it with the root of "
-        "det G.": 2 * pi,
+        "That is the area of the rectangle of codes: weigh it with the root of det G. (Or is the "
+        "root of 2 u² not 2 u?)": 2 * pi,
     }
     compare(
         value,

@@ -45,6 +45,8 @@ def magnification(answer: Callable[..., Tensor]) -> str:
     gram = jacobian.mT @ jacobian
     right = torch.linalg.det(gram).sqrt()
     given = attempt(answer, _saddle, z)
+    if given.shape == right.shape and (given.abs() < 1e-2).any():  # or NaN: roots of roundings
+        given = torch.where(given.nan_to_num(0).abs() < 1e-2, 0, given)
     compare(
         given,
         right,
@@ -127,7 +129,7 @@ def rewarding_pair(answer: Sequence[int], metric: Metric, codes: Tensor, gain: f
     if saved < gain:
         raise Mistake(
             f"The geodesic saves {saved:.1%} for this pair, less than {gain:.0%}. Look for a "
-            "straight line that crosses a dark gap between the codes."
+            "straight line that crosses a gap between the codes."
         )
     return f"The geodesic saves at least {gain:.0%}. Now say why: what does the line cross?"
 

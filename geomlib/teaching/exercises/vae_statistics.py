@@ -151,7 +151,10 @@ def bring_together(answer: Any, a: Tensor, b: Tensor) -> str:
     moved = attempt(forth, z)
     if moved.shape != z.shape:
         raise Mistake(f"h should map {tuple(z.shape)} to itself, but gave {tuple(moved.shape)}.")
-    if not torch.allclose(attempt(back, moved), z, atol=1e-6):
+    if moved.dtype != z.dtype:
+        raise Mistake(f"h should keep the type of its codes, {z.dtype}, but gave {moved.dtype}.")
+    returned = attempt(back, moved)
+    if returned.shape != z.shape or not torch.allclose(returned.to(z), z, atol=1e-6):
         raise Mistake("The second function does not undo the first one.")
     try:
         jacobian = torch.func.vmap(torch.func.jacfwd(forth))(z)  # (202, 2, 2)
@@ -166,5 +169,8 @@ def bring_together(answer: Any, a: Tensor, b: Tensor) -> str:
         )
     before, after = (a - b).norm(), (moved[-2] - moved[-1]).norm()
     if after > before / 2:
-        raise Mistake(f"The distance of the two codes went from {before:.2f} to {after:.2f} only.")
+        raise Mistake(
+            f"The distance of the two codes was {before:.2f} and is {after:.2f} now: at most half "
+            "of it is asked for."
+        )
     return "Nothing that the model says about data has changed, and yet the two are neighbours."

@@ -200,7 +200,9 @@ def code_sampler(
     share = after / before
     if torch.allclose(drawn, normal):
         raise Mistake("That is N(0, I) itself: look at the codes.")
-    if share > 0.75 and (drawn.mean(0) - codes.mean(0)).norm() > 0.5 * codes.std(0).norm():
+    apart = (drawn.mean(0) - codes.mean(0)).norm()
+    chance = drawn.std(0).norm() / count**0.5  # how far apart they are for the right centre
+    if share > 0.75 and apart > 0.25 * codes.std(0).norm() + 2 * chance:
         raise Mistake(
             f"W1 to the test digits is {share:.0%} of that of N(0, I). The centre of your codes is "
             "far from that of the digits' codes."

@@ -52,6 +52,8 @@ def splittings(f: Function, parts: Mapping[str, tuple[Function, Function]], x: N
         look: dict[str, Any] = {"color": COLOURS[i], "linestyle": STYLES[i + 1], "linewidth": 2}
         axes[0].plot(x, linear(x), label=f"linear in ${name}$", **look)
         axes[1].plot(x, rest(x), label=f"left over in ${name}$", **look)
+    axes[0].set_ylabel("value")
+    axes[1].set_ylabel("remainder")
     for ax in axes:
         ax.plot(0, 0, "o", color="black")
         ax.axhline(0, color="0.8", linewidth=1, zorder=0)
@@ -65,7 +67,7 @@ def flatness(f: Function, powers: Sequence[int], x: NDArray) -> None:
     for i, k in enumerate(powers):
         ax.loglog(x, x**k, color="0.6", linestyle=STYLES[i % 4], label=f"$x^{{{k}}}$")
     ax.loglog(x, f(x), color=COLOURS[0], linewidth=2.5, label=r"$e^{-1/x^2}$")
-    ax.set(xlabel="$x$", ylim=(1e-30, 10))
+    ax.set(xlabel="$x$", ylabel="value", ylim=(1e-30, 10))
     ax.legend(loc="lower right")
 
 

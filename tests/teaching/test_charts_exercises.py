@@ -121,6 +121,9 @@ ATLASES = [
     ([NORTH, (SOUTH[0], lambda x: x, lambda z: z)], "dimension one"),
     ([NORTH, arc(-1, far=0.5)], "Chart 2 is off by 0.71"),
     ([NORTH, arc(-1, edge=-0.9)], "No chart covers"),
+    ([NORTH, (SOUTH[0], SOUTH[1], lambda u: u)], "D of chart 2 should return points"),
+    ([NORTH, (SOUTH[0], SOUTH[1], lambda u: SOUTH[2](u) * torch.nan)], "no finite number"),
+    ([NORTH, (SOUTH[0], *NORTH[1:])], "Chart 2 gives no finite number at angle 1.57"),
     ([arc(1, edge=0.0), (lambda x: x[:, 1] >= 0, *SOUTH[1:])], "only touch"),
     ([NORTH, (lambda x: x[:, 1], *SOUTH[1:])], "True or False"),
     ([NORTH, (lambda x: x[:, 1] > 2, *SOUTH[1:])], "no point in it"),
@@ -133,6 +136,26 @@ ATLASES = [
 @pytest.mark.parametrize(("atlas", "verdict"), ATLASES)
 def test_two_charts_of_the_circle(capsys, atlas, verdict):
     assert verdict in said(capsys, "charts-d", atlas)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_networks_of_both_precisions_can_be_handed_over(capsys, dtype):
+    class Encode(torch.nn.Linear):
+        def forward(self, x):
+            assert x.dtype == self.weight.dtype
+            return self.chart[1](x)
+
+    class Decode(Encode):
+        def forward(self, u):
+            assert u.dtype == self.weight.dtype
+            return self.chart[2](u)
+
+    charts = []
+    for chart in (NORTH, SOUTH):
+        encode, decode = Encode(2, 1, dtype=dtype), Decode(1, 2, dtype=dtype)
+        encode.chart = decode.chart = chart
+        charts.append((chart[0], encode, decode))
+    assert "right" in said(capsys, "charts-d", charts)
 
 
 def test_a_wrong_answer_raises_under_nbgrader(monkeypatch):

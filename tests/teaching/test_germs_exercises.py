@@ -56,6 +56,8 @@ FACTORS = {
     "one factor for each": lambda f, s, p: [0],
     "is not f": lambda f, s, p: [0, 0],
     "SymPy formulas": lambda f, s, p: [object(), 0],
+    "have to be SymPy": lambda f, s, p: [None, 0],
+    "have their names": lambda f, s, p: [sp.Symbol("x"), 0],
     "raised ZeroDivisionError": lambda f, s, p: 1 / 0,
     "not attempted yet": lambda f, s, p: None,
 }
@@ -68,6 +70,7 @@ def test_hadamard_factors(capsys, verdict):
 
 def test_other_factors_are_right_as_well(capsys):
     assert "right" in said(capsys, "germs-b", divided_differences)
+    assert "right" in said(capsys, "germs-b", lambda f, s, p: [str(g) for g in averaged(f, s, p)])
     assert "function itself" in said(capsys, "germs-b", [1, 2])
 
 

@@ -52,6 +52,13 @@ def at_outputs(layers, p):
     return found
 
 
+def at_wrong_places(layers, p):
+    points = [p]
+    for layer in layers[:-1]:
+        points.append(layer(points[-1]))
+    return [torch.func.jacfwd(f)(x) for f, x in zip(layers, reversed(points), strict=True)]
+
+
 def right(layers, p, alpha):
     for J in reversed(jacobians(layers, p)):
         alpha = alpha @ J
@@ -71,6 +78,7 @@ PULL_BACKS = {
     "every Jacobian at p": lambda f, p, a: a @ chain(jacobians(f, p, at=p)),
     "belongs to the input": lambda f, p, a: a @ chain(at_outputs(f, p)),
     "order of the forward pass": lambda f, p, a: a @ chain(jacobians(f, p)[::-1]),
+    "points from the first": lambda f, p, a: a @ chain(at_wrong_places(f, p)),
     "transposed": lambda f, p, a: chain(jacobians(f, p)[::-1]) @ a,
     "before the first layer": lambda f, p, a: a @ chain(jacobians(f, p)[1:]),
     "left out the last layer": lambda f, p, a: a @ chain(jacobians(f, p)[:2]),
@@ -115,6 +123,13 @@ STRETCHES = {
     "two tangent directions": lambda F, x: torch.linalg.svdvals(jac(F, x)),
     "source that must be restricted": target_projected,
     "squares": lambda F, x: torch.linalg.svdvals(jac(F, x) @ basis_at(x)) ** 2,
+    "eigvalsh sorts ascending": lambda F, x: torch.linalg.eigvalsh(
+        (jac(F, x) @ basis_at(x)).T @ (jac(F, x) @ basis_at(x))
+    ),
+    "last of your three values is 0": lambda F, x: torch.linalg.svdvals(
+        jac(F, x) @ (torch.eye(3).double() - torch.outer(x, x))
+    ),
+    "(2,), but yours is (3, 2)": lambda F, x: jac(F, x) @ basis_at(x),
     "larger stretch first": lambda F, x: torch.linalg.svdvals(jac(F, x) @ basis_at(x)).flip(0),
     "factor of area": lambda F, x: torch.linalg.svdvals(jac(F, x) @ basis_at(x)).prod(),
     "torch tensor": lambda F, x: [1.0, 2.0],
@@ -132,6 +147,9 @@ def test_stretches(capsys, verdict):
         ((("t**2 - 1", "t*(t**2 - 1)"), -1, 2, 1), "right"),
         ((("2*sin(2*t)", "sin(t)"), "-pi", "pi", 0), "right"),
         ((("sin(2*t)", "sin(t)"), "-pi", "pi", 0), "figure eight of the chapter"),
+        ((("sin(t)", "sin(2*t)"), "-pi", "pi", 0), "figure eight of the chapter"),
+        ((("3*t/(1 + t**3)", "3*t**2/(1 + t**3)"), "-1/2", "oo", 0), "finite ends"),
+        ((("s", "s**2"), 0, 1, 0.5), "in t alone"),
         ((("t**2", "t**3"), -1, 1, 0.5), "no immersion: the rank is 0"),
         ((("t**2 - 1", "t*(t**2 - 1)"), -2, 2, 1), "crosses itself near t = -1.00 and t = 1.00"),
         ((("t", "t**2"), -1, 1, 0), "Neither end"),

@@ -32,10 +32,14 @@ def test_an_empty_function_is_not_attempted(capsys, name):
         ((0.5, log(2), 1.5), "no common point"),
         ((0.5, 0.5, 1.5), "in bits"),
         ((0.5, JS / 2, 1.5), "halved twice"),
+        ((0.5, JS**0.5, 1.5), "JS: that is its root"),
+        ((0.5, 0.3466, 1.5), "right"),
+        ((0.5, 0.347, 1.5), "JS: near, but rounded"),
         ((0.5, 2 * JS - log(4), 1.5), "that is V(D*, g)"),
         ((0.5, JS, 3), "weigh each way"),
         ((0.5, JS, 0.75), "with its probability twice"),
         ((0.5, JS, 2), "difference of the largest points"),
+        ((0.5, JS, 2.5), "not their squares"),
         ((0.5, JS, 1.1), "W1: The largest error is 0.4"),
         ((0.5, float("nan"), 1.5), "JS: Your values are not all finite"),
         ((0.5, JS), "three numbers"),
@@ -67,10 +71,21 @@ COVARIANCES = {
     "noise in all directions": lambda S, d: covariance(S, d, taken_off=False, added=lambda s2: 0),
     "not its square": lambda S, d: covariance(S, d, added=torch.sqrt),
     "S itself": lambda S, d: S,
+    "less the noise": lambda S, d: _of_length(S, d, lambda values: values),
+    "not its rows": lambda S, d: _of_length(S, d, torch.sqrt, rows=True),
+    "largest error": lambda S, d: covariance(S, d, noise=lambda v: v.mean() ** 2),
     "eigh sorts ascending": lambda S, d: _without_roots(S, torch.mean, slice(0, 2)),
     "shape should be": lambda S, d: covariance(S, d)[:, :d],
     "raised": lambda S, d: S.eigenvalues(),
 }
+
+
+def _of_length(S, d, length, rows=False):
+    values, u = torch.linalg.eigh(S)
+    u = u.T if rows else u
+    s2 = values[:-d].mean()
+    W = u[:, -d:] * length(values[-d:] - s2)
+    return W @ W.T + s2 * torch.eye(len(S)).to(S)
 
 
 def _without_roots(S, noise, kept=slice(-2, None)):
@@ -130,6 +145,9 @@ ENCODERS = {
     "one start for all images": one_for_all,
     "largest error": worst,
     "nearest start only": nearest_start,
+    "not always the best end": lambda g, x, s: descended(g, x, s)[0][:, -1],
+    "order of the images": lambda g, x, s: encode(g, x, s).flip(0),
+    "no descent for it ends": lambda g, x, s: descended(g, x, s)[1].argmin(1, keepdim=True),
     "averaged the ends": lambda g, x, s: descended(g, x, s)[0].mean(1),
     "above the least one": lambda g, x, s: encode(g, x, s) + 0.1,
     "shape should be": lambda g, x, s: encode(g, x, s)[0],
@@ -140,6 +158,12 @@ ENCODERS = {
 @pytest.mark.parametrize("verdict", ENCODERS)
 def test_nearest_codes(capsys, verdict):
     assert verdict in said(capsys, "three-kinds-of-models-c", ENCODERS[verdict])
+
+
+def test_codes_of_single_precision(capsys):
+    name = "three-kinds-of-models-c"
+    assert "right" in said(capsys, name, lambda g, x, s: encode(g, x, s).float())
+    assert "return the codes z" in said(capsys, name, lambda g, x, s: g(encode(g, x, s)).float())
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +190,10 @@ def jittered(codes, count, generator):
     [
         (normal, "right. W1 to the test digits is"),
         (jittered, "right"),
+        (lambda c, n, g: normal(c, n, g).double(), "right"),
+        (lambda c, n, g: normal(c, n, g) - 2 * c.mean(0), "The centre of your codes"),
         (lambda c, n, g: torch.randn(n, 8, generator=g), "That is N(0, I) itself"),
-        (lambda c, n, g: 3 * torch.randn(n, 8, generator=g), "Look at the covariance"),
+        (lambda c, n, g: c.mean(0) + 6 * torch.randn(n, 8, generator=g), "the covariance"),
         (lambda c, n, g: c[torch.randint(len(c), (n,), generator=g)], "draw new ones"),
         (lambda c, n, g: c.mean(0).expand(n, 8), "are the same"),
         (lambda c, n, g: normal(c, n - 1, g), "shape should be"),

@@ -155,13 +155,26 @@ def two_charts_of_the_circle(answer: Sequence[tuple], largest: float = 0.2) -> s
             )
         if not inside.any():
             raise Mistake(f"Chart {number} has no point in it.")
-        code = attempt(encode, x[inside])
+        arc = x[inside].to(_dtype(encode))
+        code = attempt(encode, arc)
         if code.shape != (int(inside.sum()), 1):
             raise Mistake(
                 f"The circle has dimension one: E of chart {number} should return shape "
                 f"(count, 1), but it returns {tuple(code.shape)}."
             )
-        error = (attempt(decode, code) - x[inside]).norm(dim=1)
+        rebuilt = attempt(decode, code.to(_dtype(decode, code.dtype)))
+        if rebuilt.shape != arc.shape:
+            raise Mistake(
+                f"D of chart {number} should return points, {tuple(arc.shape)}, but it returns "
+                f"{tuple(rebuilt.shape)}."
+            )
+        error = (rebuilt - arc).norm(dim=1)
+        if not error.isfinite().all():
+            place = angle[inside][~error.isfinite()][0]
+            raise Mistake(
+                f"Chart {number} gives no finite number at angle {place:.2f}: does it claim the "
+                "point that it misses?"
+            )
         if error.max() > largest:
             place = angle[inside][error.argmax()]
             raise Mistake(
@@ -179,6 +192,12 @@ def two_charts_of_the_circle(answer: Sequence[tuple], largest: float = 0.2) -> s
             "overlap there is no transition."
         )
     return f"Every point has a chart in which it is rebuilt to within {largest}."
+
+
+def _dtype(function: Callable, otherwise: torch.dtype = torch.float32) -> torch.dtype:
+    """That of a network's weights, so that networks of either precision can be handed over."""
+    weights = function.parameters() if isinstance(function, torch.nn.Module) else ()
+    return next((weight.dtype for weight in weights), otherwise)
 
 
 def _insert(a: Tensor, i: int) -> Tensor:

@@ -100,10 +100,15 @@ def _factors(function: Any, f: sp.Expr, symbols: Sequence[sp.Symbol], p: Any) ->
     if not isinstance(result, list | tuple) or len(result) != len(symbols):
         raise Mistake("Return a list with one factor for each coordinate.")
     try:
-        factors = [sp.sympify(factor) for factor in result]
+        factors = [sp.sympify(factor, locals={s.name: s for s in symbols}) for factor in result]
     except (sp.SympifyError, TypeError):
         raise Mistake("The factors have to be SymPy formulas.") from None
-    if any(factor.free_symbols - set(symbols) for factor in factors):
+    if not all(isinstance(factor, sp.Expr) for factor in factors):
+        raise Mistake("The factors have to be SymPy formulas.")
+    others = {s for factor in factors for s in factor.free_symbols - set(symbols)}
+    if {s.name for s in others} & {s.name for s in symbols}:
+        raise Mistake("Use the symbols that you are given: yours have their names, but are others.")
+    if others:
         raise Mistake("A factor still contains the variable of integration.")
     return factors
 

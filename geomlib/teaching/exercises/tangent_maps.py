@@ -1,6 +1,7 @@
 """Exercises of the chapter *Tangent maps*."""
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 import sympy as sp
@@ -71,6 +72,8 @@ def pulled_back(answer: Callable[..., Tensor]) -> str:
 
     at_own = product(points[:-1])
     jacobians = [torch.func.jacfwd(layer)(x) for layer, x in zip(layers, points[:-1], strict=True)]
+    mixed = zip(reversed(layers), points[:-1], strict=True)
+    crossed = [torch.func.jacfwd(layer)(x) for layer, x in mixed]
     reverse = alpha @ jacobians[0] @ jacobians[1] @ jacobians[2]
     compare(
         attempt(answer, layers, p, alpha),
@@ -84,6 +87,8 @@ def pulled_back(answer: Callable[..., Tensor]) -> str:
             @ product(points[1:]),
             "You met the layers in the order of the forward pass. alpha stands at the end: the "
             "last layer pulls first.": reverse,
+            "You took the layers from the last to the first, but their points from the first to "
+            "the last.": alpha @ crossed[0] @ crossed[1] @ crossed[2],
             "You transposed each Jacobian once too often, so that alpha J became J "
             "alpha.": jacobians[0] @ jacobians[1] @ jacobians[2] @ alpha,
             "You stopped before the first layer: f_1 pulls back as well.": alpha
@@ -123,7 +128,11 @@ def stretches(answer: Callable[..., Tensor]) -> str:
     right = torch.linalg.svdvals(J["first"] @ basis)
     image = _on_the_sphere(x)
     into = torch.eye(3, dtype=x.dtype) - torch.outer(image, image)
-    given = torch.stack([attempt(answer, F, x) for F in extensions.values()])
+    answers = [attempt(answer, F, x) for F in extensions.values()]
+    if any(one.shape not in ((), (2,), (3,)) for one in answers):
+        raise Mistake(f"The shape should be (2,), but yours is {tuple(answers[0].shape)}.")
+    given = torch.stack(answers)
+    across = torch.eye(3, dtype=x.dtype) - torch.outer(x, x)
 
     def of(values: Callable[[Tensor], Tensor]) -> Tensor:
         return torch.stack([values(matrix) for matrix in J.values()])
@@ -142,12 +151,16 @@ def stretches(answer: Callable[..., Tensor]) -> str:
             ),
             "Those are the three singular values of the ambient J; the sphere has two tangent "
             "directions.": of(torch.linalg.svdvals),
+            "The last of your three values is 0, that of the normal direction. The sphere has two "
+            "tangent directions.": of(lambda j: torch.linalg.svdvals(j @ across)),
             "You projected the result to the tangent plane of the target. It is the source that "
             "must be restricted: the normal vector x is no tangent vector.": of(
                 lambda j: torch.linalg.svdvals(into @ j)[:2]
             ),
             "Those are squares of the stretches: take the root of the eigenvalues of the Gram "
             "matrix.": torch.stack([right**2, right**2]),
+            "Those are squares of the stretches, the smaller one first: eigvalsh sorts ascending. "
+            "Take the roots, the larger one first.": torch.stack([right.flip(0) ** 2] * 2),
             "Give the larger stretch first.": torch.stack([right.flip(0)] * 2),
             "That is the factor of area, the product of the two stretches.": right.prod().expand(2),
             "Your basis is not orthonormal: you crossed x with a fixed vector and did not divide "
@@ -221,12 +234,16 @@ def _read_curve(answer: Any) -> tuple[SmoothMap, float, float, float]:
         ) from None
     if not low < high:
         raise Mistake("The interval must have low < high.")
+    if not (isfinite(low) and isfinite(high)):
+        raise Mistake("This check walks along the curve: give an interval with finite ends.")
     t = sp.Symbol("t", real=True)
     interval = Chart("interval", [t], sp.And(t > bounds[0], t < bounds[1]))
     try:
         curve = SmoothMap(interval, Chart("plane", "x y"), formulas)
     except ValueError as error:
         raise Mistake(f"That is no smooth curve in the plane: {error}.") from error
+    if curve.expressions.free_symbols - {t}:
+        raise Mistake("Write both formulas in t alone.")
     return curve, low, high, meeting
 
 
@@ -246,6 +263,8 @@ def _crossing(points: Tensor) -> tuple[int, int] | None:
 
 
 def _is_the_figure_eight(points: Tensor) -> bool:
-    r"""Whether the points lie on $x^2 = 4y^2(1 - y^2)$, the image of $(\sin 2t, \sin t)$."""
+    r"""Whether $x^2 = 4y^2(1 - y^2)$ on the points, lying or standing: $(\sin 2t, \sin t)$."""
     x, y = points.T
-    return bool(((x**2 - 4 * y**2 * (1 - y**2)).abs() < 1e-9).all())
+    return any(
+        bool(((a**2 - 4 * b**2 * (1 - b**2)).abs() < 1e-9).all()) for a, b in ((x, y), (y, x))
+    )

@@ -28,15 +28,19 @@ def two_distances(answer: Any) -> str:
             "JS: log 2 holds if p and q have no common point; here they share 1.": log(2),
             "JS: that is in bits; take the natural logarithm.": 0.5,
             "JS: you halved twice.": 0.25 * log(2),
+            "JS: that is its root, which SciPy's jensenshannon returns.": (0.5 * log(2)) ** 0.5,
             "JS: that is V(D*, g); it is 2 JS - log 4.": log(2) - log(4),
         },
         2: {
             "W1: weigh each way with its probability, 1/2.": 3.0,
             "W1: you weighed each way with its probability twice.": 0.75,
             "W1: that is the difference of the largest points.": 2.0,
+            "W1: weigh the ways themselves, not their squares.": 2.5,
         },
     }
     right = torch.tensor([0.5, 0.5 * log(2), 1.5], dtype=torch.float64)
+    if 3e-4 < abs(value[1] - right[1]) < 5e-3:
+        raise Mistake("JS: near, but rounded. Give four digits, or a formula with math.log.")
     for k, mistakes in said.items():
         values = {text: torch.tensor([wrong]).double() for text, wrong in mistakes.items()}
         try:
@@ -57,9 +61,10 @@ def model_covariance(answer: Callable[..., Tensor]) -> str:
     basis = torch.linalg.qr(
         torch.randn(5, 5, generator=torch.Generator().manual_seed(0)).double()
     ).Q
-    values = torch.tensor([0.2, 0.5, 1.1, 3.0, 4.0], dtype=torch.float64)
+    values = torch.tensor([0.3, 0.5, 1.3, 3.0, 4.0], dtype=torch.float64)
     S, d = basis @ torch.diag(values) @ basis.T, 2
     s2 = values[:3].mean()
+    rows = torch.linalg.eigh(S).eigenvectors[-d:].T  # what a learner takes for the eigenvectors
 
     def covariance(
         noise: Tensor, kept: Tensor, added: Tensor, which: slice = slice(3, 5)
@@ -90,6 +95,12 @@ def model_covariance(answer: Callable[..., Tensor]) -> str:
             "That is the best approximation of S of rank d. A linear VAE has noise in all "
             "directions.": covariance(torch.tensor(0.0), top, torch.tensor(0.0)),
             "You added s, not its square.": covariance(s2, top, s2.sqrt()),
+            "The columns of W have the length of a root: W W^T then has the eigenvalue less the "
+            "noise.": covariance(torch.tensor(0.0), (top - s2) ** 2, s2),
+            "Eigenvectors are the columns of what eigh returns, not its rows.": rows
+            @ torch.diag(top - s2)
+            @ rows.T
+            + s2 * torch.eye(5).double(),
             "That is S itself: with d latent dimensions the model cannot hold it.": S,
         },
     )
@@ -105,7 +116,7 @@ def nearest_codes(answer: Callable[..., Tensor]) -> str:
 
     x = torch.tensor([[-0.8, 0.9], [0.15, -0.7], [0.9, 0.95], [0.35, 1.3]], dtype=torch.float64)
     starts = torch.tensor([[-2.0], [-0.9], [0.1], [1.0], [2.2]], dtype=torch.float64)
-    codes = attempt(answer, g, x, starts)
+    codes = attempt(answer, g, x, starts).double()
     if codes.shape == x.shape and torch.allclose(codes, g(_ends(g, x, starts)[1]), atol=2e-2):
         raise Mistake("Those are the images g(z): return the codes z.")
     if codes.shape == (5, 4, 1) or codes.shape == (4, 5, 1):
@@ -136,9 +147,16 @@ def nearest_codes(answer: Callable[..., Tensor]) -> str:
     if same(ends.mean(1)):
         raise Mistake("You averaged the ends. The mean of two minima is not a minimum.")
     excess = ((x - g(codes)).square().sum(1) - everywhere.min(1).values).max()
+    above = f"The squared error of one image is {excess:.2g} above the least one"
+    if ((codes[:, None] - ends).abs().amin(1) < 2e-2).all():
+        raise Mistake(
+            f"{above}: each of your codes is an end for its image, but not always the best end."
+        )
+    if ((codes[:, None] - best).abs().amin(1) < 2e-2).all():
+        raise Mistake("You found the codes, but not in the order of the images.")
     raise Mistake(
-        f"The squared error of one image is {excess:.2g} above the least one: more steps, or a "
-        "larger rate."
+        f"{above}, and no descent for it ends there. Return codes, after enough steps of a rate "
+        "that is large enough."
     )
 
 
@@ -165,7 +183,7 @@ def code_sampler(
     def generator() -> torch.Generator:
         return torch.Generator().manual_seed(0)
 
-    drawn = attempt(answer, codes, count, generator())
+    drawn = attempt(answer, codes, count, generator()).to(codes)
     if drawn.shape != (count, latent_dim):
         raise Mistake(
             f"The shape should be {(count, latent_dim)}, but yours is {tuple(drawn.shape)}."
@@ -182,6 +200,13 @@ def code_sampler(
     share = after / before
     if torch.allclose(drawn, normal):
         raise Mistake("That is N(0, I) itself: look at the codes.")
+    apart = (drawn.mean(0) - codes.mean(0)).norm()
+    chance = drawn.std(0).norm() / count**0.5  # how far apart they are for the right centre
+    if share > 0.75 and apart > 0.25 * codes.std(0).norm() + 2 * chance:
+        raise Mistake(
+            f"W1 to the test digits is {share:.0%} of that of N(0, I). The centre of your codes is "
+            "far from that of the digits' codes."
+        )
     if share > 0.75:
         raise Mistake(
             f"W1 to the test digits is {share:.0%} of that of N(0, I). Look at the covariance of "

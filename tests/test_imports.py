@@ -79,3 +79,11 @@ def test_importing_geomlib_is_quick():
     run = [sys.executable, "-c", code]
     seconds = [float(subprocess.check_output(run, text=True)) for _ in range(3)]
     assert min(seconds) < 0.3
+
+
+@pytest.mark.parametrize("name", ["matplotlib", "anywidget"])
+def test_what_the_figures_need_is_asked_for(name):
+    code = f"import sys; sys.modules[{name!r}] = None; import geomlib.teaching"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert f"need {name}" in run.stderr and "pip install 'geomlib[chapters]'" in run.stderr

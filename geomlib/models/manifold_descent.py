@@ -31,9 +31,9 @@ class Descent:
             the edge of a chart.
     """
 
-    path: Float[Tensor, "steps *batch n"] = field(repr=False)
-    charts: Int[Tensor, "steps *batch"] = field(repr=False)
-    values: Float[Tensor, "steps *batch"] = field(repr=False)
+    path: Float[Tensor, " steps *batch n"] = field(repr=False)
+    charts: Int[Tensor, " steps *batch"] = field(repr=False)
+    values: Float[Tensor, " steps *batch"] = field(repr=False)
     slope: Float[Tensor, "*batch"]
     converged: Bool[Tensor, "*batch"]
     frozen: Bool[Tensor, "*batch"]

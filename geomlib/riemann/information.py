@@ -136,7 +136,7 @@ class FisherRaoMetric(Metric):
         if isinstance(p, MOVING):
             raise ValueError(
                 f"the support of {type(p).__name__} moves with its parameters, so it has no Fisher "
-                "information: near by distributions have an infinite divergence. Use a family with "
+                "information: nearby distributions have an infinite divergence. Use a family with "
                 "a fixed support, e.g. Normal or Beta"
             )
         if not p.batch_shape or p.batch_shape[0] != len(z):

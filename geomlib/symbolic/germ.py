@@ -11,7 +11,7 @@ import sympy as sp
 from .chart import Chart
 from .expressions import at, is_zero, read_all, read_one, shorten
 from .jets import jet_coefficients
-from .taylor import differentiate, local_form, pieces_at, taylor_part, without_corners
+from .taylor import differentiate, local_form, pieces, taylor_part, without_corners
 from .verdict import Verdict
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ class Germ:
         difference = self.expression - self._expression_of(other)
         difference = local_form(without_corners(difference, self._where), self._where)
         return all(
-            is_zero(branch, self._where)
-            for branch, _, thin in pieces_at(difference, self._where)
-            if not thin
+            is_zero(branch, self._where) for branch, _, thin in pieces(difference) if not thin
         )
 
     __hash__ = None  # type: ignore[assignment]  # equality is of functions, not of formulas

@@ -18,7 +18,7 @@ __all__ = [
     "differentiate",
     "local_form",
     "multi_indices",
-    "pieces_at",
+    "pieces",
     "taylor_part",
     "without_corners",
 ]
@@ -63,7 +63,7 @@ def taylor_part(expression: sp.Expr, where: Point, order: int) -> sp.Expr:
     """
     expression = local_form(without_corners(expression, where), where)
     if isinstance(expression, sp.Piecewise):
-        return _join(pieces_at(expression, where), where, order)
+        return _join(pieces(expression), where, order)
     for hazard in hazards(expression):
         if holds(hazard.condition, where):
             part = "" if hazard.what == str(expression) else f", because of {hazard.what}"
@@ -78,7 +78,7 @@ def differentiate(expression: sp.Expr, symbol: sp.Symbol, where: Point) -> sp.Ex
         return sp.diff(expression, symbol)
     filled = sp.diff(taylor_part(expression, where, 2), symbol)
     result = []
-    for branch, condition, thin in pieces_at(expression, where):
+    for branch, condition, thin in pieces(expression):
         result.append((filled.subs(thin) if thin else sp.diff(branch, symbol), condition))
     return sp.Piecewise(*result)
 
@@ -88,10 +88,10 @@ def multi_indices(symbols: Sequence[sp.Symbol], order: int) -> Iterator[tuple[sp
     return combinations_with_replacement(symbols, order)
 
 
-def pieces_at(
-    expression: sp.Expr, where: Point
+def pieces(
+    expression: sp.Expr,
 ) -> list[tuple[sp.Expr, Boolean, dict[sp.Expr, sp.Expr]]]:
-    r"""The pieces that reach the point: formula, condition, and the equations of a thin piece.
+    r"""The pieces of a formula: formula, condition, and the equations of a thin piece.
 
     A piece is thin if it only lives on a set without interior, such as the value at $x = 0$ in
     `Piecewise((sin(x)/x, Ne(x, 0)), (1, True))`.

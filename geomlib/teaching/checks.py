@@ -117,6 +117,8 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> Tensor:
 
 def numbers(answer: Any, count: int, wanted: str) -> Tensor:
     """The numbers of a pencil exercise, `(count,)`; if they are none, the mistake is `wanted`."""
+    if isinstance(answer, list | tuple) and any(part is ... for part in answer):
+        raise NotAttempted
     try:
         value = torch.as_tensor(answer, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
@@ -147,7 +149,8 @@ def compare(answer: Tensor, right: Tensor, mistakes: Mapping[str, Tensor]) -> No
     if len(ratio) > 1 and torch.allclose(ratio, ratio[:1].expand_as(ratio), rtol=1e-3):
         raise Mistake(f"You are off by a constant factor of {ratio[0]:.4g}.")
     worst = (answer - right).abs().max()
-    raise Mistake(f"The largest error is {worst:.3g}; compare with the definition, step by step.")
+    said = "The largest error is" if answer.numel() > 1 else "You are off by"
+    raise Mistake(f"{said} {worst:.3g}; compare with the definition, step by step.")
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -71,7 +71,7 @@ def test_compare_names_shape_factor_and_error():
         compare(torch.ones(3), right, {})
     with pytest.raises(Mistake, match="constant factor of 3"):
         compare(3 * right, right, {})
-    with pytest.raises(Mistake, match=r"largest error is 2"):  # one number has no common factor
+    with pytest.raises(Mistake, match=r"off by 2"):  # one number has no common factor
         compare(torch.tensor([3.0]), torch.tensor([1.0]), {})
     with pytest.raises(Mistake, match="not all finite"):
         compare(right * torch.nan, right, {})

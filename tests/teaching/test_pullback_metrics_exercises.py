@@ -28,7 +28,7 @@ def test_an_empty_function_is_not_attempted(capsys, name):
         (sqrt(2) / 2, "u alone"),
         (14 * pi / 3, "trace"),
         (2 * pi, "area of the rectangle of codes"),
-        (1.0, "largest error"),
+        (1.0, "off by"),
         ("pi", "Give one number"),
     ],
 )

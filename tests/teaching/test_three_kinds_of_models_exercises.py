@@ -40,7 +40,7 @@ def test_an_empty_function_is_not_attempted(capsys, name):
         ((0.5, JS, 0.75), "with its probability twice"),
         ((0.5, JS, 2), "difference of the largest points"),
         ((0.5, JS, 2.5), "not their squares"),
-        ((0.5, JS, 1.1), "W1: The largest error is 0.4"),
+        ((0.5, JS, 1.1), "W1: You are off by 0.4"),
         ((0.5, float("nan"), 1.5), "JS: Your values are not all finite"),
         ((0.5, JS), "three numbers"),
         ("half", "three numbers"),

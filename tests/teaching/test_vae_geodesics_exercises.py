@@ -22,7 +22,7 @@ def jacobian(g, z):
         (29, "squared distance"),
         (14.5, "energy"),
         (sqrt(13), "4 z1"),
-        (7.0, "largest error"),
+        (7.0, "off by"),
         ("five", "one number"),
     ],
 )

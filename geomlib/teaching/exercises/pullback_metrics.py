@@ -22,7 +22,7 @@ def area_of_a_cone(answer: float | Tensor) -> str:
     except (TypeError, ValueError):
         raise Mistake(f"Give one number; yours is of type {type(answer).__name__}.") from None
     mistakes = {
-        "That is the area of the flat disk below the cone: the third output counts too, so the "
+        "That is the area of the flat disc below the cone: the third output counts too, so the "
         "first entry of G is 1 + 1.": pi,
         "You integrated det G, a squared area. Take the root first.": 4 * pi / 3,
         "That is twice the area. Either the factor u is missing, though a step in v is longer "

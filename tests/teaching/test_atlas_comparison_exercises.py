@@ -10,6 +10,9 @@ from geomlib.teaching import check
     [
         (..., "not attempted yet"),
         ((2 / 3, 1), "right"),
+        ((0.67, 1), "a: right"),
+        ((14 / 15, 3 / 15), "look down the columns"),
+        ((66.7, 100), "per cent"),
         ((0.7, 1), "averaged the purities"),
         ((14 / 15, 1), "commonest chart of each class"),
         ((2 / 3, 1 / 15), "its only sample"),

@@ -77,6 +77,12 @@ LOOPS = {
     "rank of ∂2 only": lambda a, b: torch.tensor([len(a) - rank(a), a.shape[1] - rank(b)]),
     "counted V and E": lambda a, b: torch.tensor(a.shape),
     "The lone vertex is one": lambda a, b: torch.tensor([1, a.shape[1] - rank(a) - rank(b)]),
+    "number of its rows": lambda a, b: torch.tensor(
+        [a.shape[1] - rank(a), a.shape[1] - rank(a) - rank(b)]
+    ),
+    "exchanged V and E": lambda a, b: torch.tensor(
+        [a.shape[1] - rank(a), len(a) - rank(a) - rank(b)]
+    ),
     "torch tensor": lambda a, b: (2, 1),
 }
 
@@ -111,8 +117,25 @@ def negative_ends(K, pieces):
     return signs
 
 
+def overwritten(K, pieces):
+    signs = torch.ones(K)
+    for i, j, s in pieces:
+        signs[j] = s * signs[i]
+    return signs
+
+
+def refused(K, pieces):
+    signs = overwritten(K, pieces)
+    fits = all(signs[i] * signs[j] == s for i, j, s in pieces)
+    return signs if fits else torch.zeros(K)
+
+
 MIRRORS = {
     "right": colour,
+    "keep every chart": lambda K, pieces: torch.zeros(K),
+    "gave chart 1 a second sign": overwritten,
+    "Follow the pieces in both directions": refused,
+    "truth values": lambda K, pieces: colour(K, pieces) > 0,
     "changed nothing": lambda K, pieces: torch.ones(K),
     "refutes nothing": any_negative,
     "Chart 0 is to be kept": lambda K, pieces: -colour(K, pieces) if K == 2 else colour(K, pieces),

@@ -25,6 +25,7 @@ def test_an_empty_function_is_not_attempted(capsys, letter):
     [
         ((pi / 8, pi / 2), "right"),
         (torch.tensor([pi / 8, pi / 2]), "right"),
+        ((0.39, 1.57), "a: right"),
         ((3 * pi / 8, pi / 2), "left to x1"),
         ((pi / 4, pi / 2), "late at first"),
         ((pi / 8, pi / 4), "κ' = -2t"),
@@ -64,6 +65,12 @@ VELOCITIES = {
     "time that has passed": lambda x, x1, t: sphere_log(x, x1) / t[:, None],
     "multiplied by 1 - t": lambda x, x1, t: sphere_log(x, x1) * (1 - t)[:, None],
     "has length 1": lambda x, x1, t: sphere_log(x, x1) / sphere_log(x, x1).norm(dim=-1)[:, None],
+    "as the sine of the angle, and the time": lambda x, x1, t: tangent(x, x1 - x),
+    "That is the chord.": lambda x, x1, t: x1 - x,
+    "length 1 before you divide": lambda x, x1, t: (
+        sphere_log(x, x1) / sphere_log(x, x1).norm(dim=-1)[:, None] / (1 - t)[:, None]
+    ),
+    "minus the log at x1": lambda x, x1, t: -sphere_log(x1, x) / (1 - t)[:, None],
     "constant factor of 2": lambda x, x1, t: 2 * by_angle(x, x1, t),
     "shape should be": lambda x, x1, t: by_angle(x, x1, t)[0],
     "torch tensor": lambda x, x1, t: 1.0,
@@ -87,6 +94,7 @@ METRICS = {
     "J⁻¹ G J,": lambda G, J: inv(J) @ G @ J,
     "left G as it is": lambda G, J: G,
     "one side only": lambda G, J: G @ inv(J),
+    "left side only": lambda G, J: inv(J).mT @ G,
     "shape should be": lambda G, J: (inv(J).mT @ G @ inv(J))[0],
     "constant factor of 3": lambda G, J: 3 * inv(J).mT @ G @ inv(J),
 }
@@ -112,6 +120,12 @@ MAPS = {
     "right": lambda z: (4 * z).clamp(-1, 1) + 0.1 * z,
     "right. ": lambda z: (20 * z).clamp(-1, 1) + 0.1 * z,
     "right. A bridge": lambda z: -(4 * z).clamp(-1, 1) - 0.1 * z,
+    # these fade into numbers that are equal after rounding
+    "d: right.": lambda z: torch.tanh(4.5 * z),
+    "d: right. A": lambda z: torch.erf(3.9 * z),
+    "d: right. A bridge": lambda z: torch.tanh(4.5 * z.float()),
+    "so it is not invertible": lambda z: (4 * z).clamp(-1, 1),
+    "hold 0.00 and 1.00": torch.ones_like,
     "steeper than it must be": lambda z: (4 * z).clamp(-1, 1) + 0.1 * z + 9 * (z - 1).relu(),
     "the bound asks": exact,
     "each should hold 0.4": lambda z: z,

@@ -29,6 +29,9 @@ def test_an_empty_function_is_not_attempted(capsys, letter):
     [
         ((0.5, 0.2, 0.5**0.5, 0.2**0.5), "right"),
         ((0.5, 0.2, 0.707, 0.447), "right"),
+        ((0.5, 0.2, 0.71, 0.45), "right"),
+        ((0.5**0.5, 0.2**0.5, 0.5, 0.2), "eigenvalues come first"),
+        ((0.5, 0.2, 0.2**0.5, 0.5**0.5), "second pair has the small one first"),
         ((0.5, 0.2, 0.5, 0.2), "by the root"),
         ((0.5, 0.2, 2**0.5, 5**0.5), "from data to noise"),
         ((0.5, 0.2, 0.5**0.25, 0.2**0.25), "root of the root"),
@@ -75,6 +78,11 @@ def other_weights(**options):
     return answer
 
 
+def unnormalised(points, x, sigma):
+    weights = (-((x - points) ** 2).sum(-1) / (2 * sigma**2)).exp()
+    return spread(points, weights, weights @ points) / sigma**2
+
+
 B = [
     (finite, "right"),
     (by_autograd, "right"),
@@ -87,6 +95,8 @@ B = [
     (other_weights(power=1.0, half=1.0), "quadratic"),
     (lambda p, x, s: torch.cov(p.T, correction=0) / s**2, "same weight"),
     (lambda p, x, s: (finite(p, x, s) - torch.eye(3)) / s**2, "of the score"),
+    (lambda p, x, s: finite(p, x, s).float(), "right"),
+    (unnormalised, "do not sum to 1"),
     (lambda p, x, s: finite(p, x, s).diagonal(), "shape should be (3, 3)"),
     (lambda p, x, s: p @ x, "shape should be"),
     (lambda p, x, s: p.nothing, "raised AttributeError"),
@@ -128,8 +138,24 @@ def at_the_start(steps, x):
     return third @ second @ first
 
 
+def at_the_end(steps, x):
+    product = torch.eye(2, dtype=x.dtype)
+    for f in steps:
+        x = f(x)
+        product = jacfwd(f)(x) @ product
+    return product
+
+
+def entry_by_entry(steps, x):
+    first, second, third = factors(steps, x)
+    return first * second * third
+
+
 C = [
     (composed, "right"),
+    (at_the_end, "where its step ends"),
+    (lambda steps, x: composed(steps[::-1], x), "from the last step to the first"),
+    (entry_by_entry, "entry by entry"),
     (whole, "right"),
     (by_chain, "right"),
     (reversed_order, "order is reversed"),
@@ -154,6 +180,9 @@ def left(matrix):
 D = [
     (lambda J, B: left(J @ B), "right"),
     (lambda J, B: torch.linalg.qr(J @ B).Q, "right"),
+    (lambda J, B: left(J @ B).float(), "right"),
+    (lambda J, B: left(J @ B) * torch.nan, "not all finite"),
+    (lambda J, B: left(torch.linalg.inv(J) @ B), "inverse of J"),
     (lambda J, B: J @ B, "not orthonormal"),
     (lambda J, B: left(J)[:, :2], "know nothing of B"),
     (lambda J, B: torch.linalg.svd(J).Vh[:2].T, "where J starts"),
@@ -184,6 +213,8 @@ def sheared(x):
 E = [
     (lambda x: x * (x @ x), "right"),
     (lambda x: x + 3 * (x @ x - 1) * x, "right"),
+    (lambda x: (x * (x @ x)).float(), "right"),
+    (lambda x: x + 0.001 * (x @ x - 1) * x, "right"),  # a little is enough
     (lambda x: x, "singular values are equal"),
     (lambda x: x / x.norm(), "tangent, as for x/|x|"),
     (lambda x: 2 * x, "not the identity"),

@@ -16,6 +16,7 @@ from verdicts import said
         ((6, 2, 3), "condition number"),
         ((6, 2, 8), "sum"),
         ((20**0.5, 20**0.5, 20), "not orthogonal"),
+        ((20**0.5, 20**0.5, 12), "The area is right"),
         ((2, 2, 4), "third output"),
         ((6, 2), "three numbers"),
         ("six", "three numbers"),
@@ -36,7 +37,9 @@ RANKS = {
     "which are squares": lambda s, share: (s**2 > share * s[:, :1] ** 2).sum(1),
     "not zero": lambda s, share: (s > 0).sum(1),
     "rank is missing": lambda s, share: (s <= share * s[:, :1]).sum(1),
-    "whole batch": lambda s, share: (s > share * s[:, :1]).sum(1).min(),
+    "one number for the whole batch": lambda s, share: (s > share * s[:, :1]).sum(1).min(),
+    "largest value of the whole batch": lambda s, share: (s > share * s.max()).sum(1),
+    "largest value at the first one": lambda s, share: (s > share * s[0, 0]).sum(1),
 }
 
 
@@ -58,8 +61,15 @@ FAR = {
     ),
     "other way round": lambda p, c: torch.cdist(p, c).amin(1) <= 2 * others(c).quantile(0.99),
     "take it twice": lambda p, c: torch.cdist(p, c).amin(1) > others(c).quantile(0.99),
-    "median": lambda p, c: torch.cdist(p, c).amin(1) > 2 * others(c).median(),
-    "the largest distance": lambda p, c: torch.cdist(p, c).amax(1) > 2 * others(c).quantile(0.99),
+    "median or mean": lambda p, c: torch.cdist(p, c).amin(1) > 2 * others(c).median(),
+    "their median or mean": lambda p, c: torch.cdist(p, c).amin(1) > 2 * others(c).mean(),
+    "largest of the distances": lambda p, c: torch.cdist(p, c).amin(1) > 2 * others(c).amax(),
+    "no point is far": lambda p, c: (
+        torch.cdist(p, c).amin(1) > 2 * torch.cdist(c, c).flatten().quantile(0.99)
+    ),
+    "not their mean or the largest": lambda p, c: (
+        torch.cdist(p, c).amax(1) > 2 * others(c).quantile(0.99)
+    ),
     "truth values": lambda p, c: torch.cdist(p, c).amin(1),
 }
 
@@ -86,6 +96,7 @@ def with_bump(height, width, place=GAP):
     [
         ((with_bump(1e-3, 1e-3), GAP), "right"),
         ((with_bump(0.0, 1e-3), GAP), "curvature is 0"),
+        ((lambda z: with_bump(1e-3, 1e-3)(z).float(), GAP), "cannot be measured"),
         ((with_bump(1.0, 0.5), GAP), "sees curvature"),
         ((with_bump(1e-3, 1e-3, GAP + 9), GAP + 9), "outside the box"),
         ((lambda z: torch.cat([z, torch.relu(z)], -1), GAP), "cannot be measured"),

@@ -91,12 +91,13 @@ def _larger(decode: Callable[[Tensor], Tensor], size: float, z: Tensor) -> Tenso
 def loops(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     r"""$b_0 = V - \operatorname{rank} \partial_1$, $b_1 = E - \operatorname{rank} \partial_1 -
     \operatorname{rank} \partial_2$."""
-    # Two triangles that share an edge, one of them filled, and a lone vertex.
-    edges = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)]
-    d1 = torch.zeros(5, 5, dtype=torch.float64)
+    # The edges of a tetrahedron, two of its faces, and a lone vertex.
+    edges = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    d1 = torch.zeros(5, 6, dtype=torch.float64)
     for column, (start, end) in enumerate(edges):
         d1[start, column], d1[end, column] = -1, 1
-    d2 = torch.tensor([[1.0, -1.0, 1.0, 0.0, 0.0]], dtype=torch.float64).T
+    faces = [[1.0, -1.0, 0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, -1.0, 1.0]]
+    d2 = torch.tensor(faces, dtype=torch.float64).T
     compare(
         attempt(answer, d1, d2).double(),
         torch.tensor([2.0, 1.0], dtype=torch.float64),
@@ -104,15 +105,18 @@ def loops(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
             text: torch.tensor(pair, dtype=torch.float64)
             for text, pair in {
                 "b0 is right. You counted all cycles of edges, dim ker ∂1; those that bound "
-                "triangles must be taken off: subtract the rank of ∂2.": (2, 2),
+                "triangles must be taken off: subtract the rank of ∂2.": (2, 3),
                 "You gave the ranks of the two matrices. Betti numbers are what they leave.": (
                     3,
-                    1,
+                    2,
                 ),
                 "The two numbers are the other way round.": (1, 2),
                 "b0 is right. For b1 you subtracted the rank of ∂2 only: an edge is a cycle only "
                 "if ∂1 sends it to zero.": (2, 4),
-                "You counted V and E.": (5, 5),
+                "You counted V and E.": (5, 6),
+                "b1 is right. For b0 the rank of ∂1 is taken from V, the number of its rows, and "
+                "not from E.": (3, 1),
+                "You exchanged V and E: the rows of ∂1 are vertices, its columns edges.": (3, 0),
                 "b1 is right. b0 counts pieces: V less the rank of ∂1. The lone vertex is one.": (
                     1,
                     1,
@@ -120,7 +124,7 @@ def loops(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
             }.items()
         },
     )
-    return "One loop is filled in, one is left, and the lone vertex is a piece of its own."
+    return "Two loops are filled in, one is left, and the lone vertex is a piece of its own."
 
 
 @exercise("atlas-models-d")
@@ -132,7 +136,16 @@ def mirrors(answer: Callable[[int, Sequence[tuple[int, int, int]]], Tensor]) -> 
     mobius = [(0, 1, 1), (0, 1, -1)]
     ring = [(0, 1, 1), (1, 2, 1), (2, 0, -1)]
     for K, pieces, wanted, mistakes in (
-        (3, kept, [1, 1, 1], {}),
+        (
+            3,
+            kept,
+            [1, 1, 1],
+            {
+                "For (0, 1, 1), (1, 2, 1) you say that it cannot be done. All signs are 1: keep "
+                "every chart.": [0, 0, 0],
+                "Chart 0 is to be kept.": [-1, -1, -1],
+            },
+        ),
         (
             2,
             sphere,
@@ -159,6 +172,10 @@ def mirrors(answer: Callable[[int, Sequence[tuple[int, int, int]]], Tensor]) -> 
                     1,
                     1,
                 ],
+                "For (0, 1, -1), (2, 1, 1), (3, 2, -1) you gave chart 1 a second sign. It has one "
+                "from chart 0; the piece (2, 1, 1) then says what chart 2 is.": [1, 1, -1, 1],
+                "For (0, 1, -1), (2, 1, 1), (3, 2, -1) you say that it cannot be done. Follow the "
+                "pieces in both directions: (2, 1, 1) leads from 1 to 2 as well.": [0, 0, 0, 0],
             },
         ),
         (
@@ -184,7 +201,10 @@ def mirrors(answer: Callable[[int, Sequence[tuple[int, int, int]]], Tensor]) -> 
             },
         ),
     ):
-        found = attempt(answer, K, list(pieces)).double()
+        found = attempt(answer, K, list(pieces))
+        if found.dtype == torch.bool:
+            raise Mistake("Return signs, 1 or -1, or zeros; yours are truth values.")
+        found = found.double()
         if found.shape == (K,) and not set(found.tolist()) <= {-1.0, 0.0, 1.0}:
             raise Mistake(f"Signs are 1, -1 or 0, but yours for {pieces} are {found.tolist()}.")
         right = torch.tensor(wanted, dtype=torch.float64)

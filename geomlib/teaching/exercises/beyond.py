@@ -14,6 +14,7 @@ from geomlib.teaching.checks import Mistake, attempt, compare, exercise, numbers
 __all__ = ["conditional_velocity", "metric_in_new_codes", "schedule", "two_modes"]
 
 GAP, MOST = 0.5, 0.1  # half the width of the gap, and the mass that may lie in it
+ROUNDING = 1e-12
 
 
 @exercise("beyond-a")
@@ -43,9 +44,12 @@ def schedule(answer: Any) -> str:
             speed,
         ),
     }
+    right = torch.tensor([angle, speed], dtype=torch.float64)
+    if torch.allclose(value, right, rtol=1e-2):  # two digits will do
+        value = right
     compare(
         value,
-        torch.tensor([angle, speed], dtype=torch.float64),
+        right,
         {text: torch.tensor(pair, dtype=torch.float64) for text, pair in mistakes.items()},
     )
     return "κ is a clock: it changes when the point is where, and never where it passes."
@@ -71,6 +75,16 @@ def conditional_velocity(answer: Callable[..., Tensor]) -> str:
             "That is the chord over the time left. It points into the sphere.": chord / rest,
             "You projected the chord: tangent and in the right direction, but as long as the sine "
             "of the angle. Rescale it to the angle.": projected / rest,
+            "You projected the chord: tangent, but as long as the sine of the angle, and the time "
+            "that is left is missing.": projected,
+            "That is the chord. It points into the sphere, and the time that is left is missing.": (
+                chord
+            ),
+            "The direction has length 1 before you divide: give it the angle to x1.": log
+            / log.norm(dim=-1, keepdim=True)
+            / rest,
+            "That is minus the log at x1: as long as it should be, but tangent at x1 and not at "
+            "x.": -sphere_log(x1, x) / rest,
             "That is the log at x1, a vector tangent at the wrong place.": sphere_log(x1, x) / rest,
             "The sign is wrong: this runs away from x1.": -right,
             "You divided by the time that has passed; divide by what is left.": log / t[:, None],
@@ -106,6 +120,7 @@ def metric_in_new_codes(answer: Callable[..., Tensor]) -> str:
             "vectors.": inverse @ G @ J,
             "You left G as it is: then the lengths of all curves change.": G,
             "Your answer is not symmetric: J stands on one side only.": G @ inverse,
+            "Your answer is not symmetric: J stands on the left side only.": inverse.mT @ G,
         },
     )
     return "Then w'ᵀ G' w' = wᵀ G w for w' = J w: every length, angle and volume stays."
@@ -115,7 +130,7 @@ def metric_in_new_codes(answer: Callable[..., Tensor]) -> str:
 def two_modes(answer: Callable[[Tensor], Tensor]) -> str:
     r"""A continuous $h : \mathbb{R} \to \mathbb{R}$ with little mass in the gap and no cliff."""
     z = torch.linspace(-4, 4, 80_001, dtype=torch.float64)
-    x = attempt(answer, z)
+    x = attempt(answer, z).double()
     if x.shape != z.shape:
         raise Mistake(f"Map a tensor of shape {tuple(z.shape)} to one of the same shape.")
     if not torch.isfinite(x).all():
@@ -129,7 +144,7 @@ def two_modes(answer: Callable[[Tensor], Tensor]) -> str:
             f"The sides x < -{GAP} and x > {GAP} hold {sides[0]:.2f} and {sides[1]:.2f} of the "
             "mass; each should hold 0.4 at least."
         )
-    if (x.diff() <= 0).any() and (x.diff() >= 0).any():
+    if _turns_or_rests(x):
         raise Mistake("Your map is not strictly monotone, so it is not invertible: no flow.")
     slope = (x.diff() / z.diff()).abs().max().item()
     if slope > 1000:
@@ -148,3 +163,17 @@ def two_modes(answer: Callable[[Tensor], Tensor]) -> str:
     return (
         f"A bridge of {bridge:.3f} with the slope {slope:.2f}; no map does it below {needed:.2f}."
     )
+
+
+def _turns_or_rests(x: Tensor) -> bool:
+    """Whether values in order go up and down, or stand still on a stretch.
+
+    A smooth map such as tanh fades into equal numbers far out, in ever smaller steps: that is
+    rounding. A plateau begins after a step of full size.
+    """
+    step = x.diff()
+    turns = (step > ROUNDING).any() and (step < -ROUNDING).any()
+    rests = step.abs() <= ROUNDING
+    begins = (rests[1:] != rests[:-1]).nonzero()[:, 0]
+    before = torch.maximum(step[begins].abs(), step[begins + 1].abs())
+    return bool(turns or rests.all() or (before > 1e-6).any())

@@ -35,6 +35,10 @@ def stretches(answer: Any) -> str:
             "The third is the sum; area is the product.": torch.tensor([6, 2, 8], dtype=double),
             "Those are the lengths of the columns of J and their product. The columns are not "
             "orthogonal: take eigenvalues of G.": torch.tensor([20**0.5, 20**0.5, 20]).to(double),
+            "The area is right. The lengths of the columns of J are no stretches: the columns are "
+            "not orthogonal. Take eigenvalues of G.": torch.tensor(
+                [20**0.5, 20**0.5, 12], dtype=double
+            ),
             "You left out the third output, whose slope is (4, 4) here.": torch.tensor(
                 [2, 2, 4], dtype=double
             ),
@@ -47,10 +51,11 @@ def stretches(answer: Any) -> str:
 def numerical_rank(answer: Callable[..., Tensor]) -> str:
     """How many singular values exceed a share of the largest one, at each point."""
     z = torch.tensor(
-        [[0.0, 0.0], [1.0, 0.0], [0.3, 2e-3], [0.3, 2e-4], [1e-3, 1.0]], dtype=torch.float64
+        [[0.0, 0.0], [1.0, 0.0], [0.3, 2e-3], [0.3, 2e-4], [1e-3, 1.0], [0.3, 20.0]],
+        dtype=torch.float64,
     )
     share = 1e-3
-    jacobian = torch.func.vmap(torch.func.jacfwd(_folded))(z)  # (5, 3, 2)
+    jacobian = torch.func.vmap(torch.func.jacfwd(_folded))(z)  # (6, 3, 2)
     values = torch.linalg.svdvals(jacobian)
     largest = values[:, :1]
     right = (values > share * largest).sum(1)
@@ -61,6 +66,10 @@ def numerical_rank(answer: Callable[..., Tensor]) -> str:
         {
             "You compare with a fixed number: the share is of the largest singular value, so that "
             "100 g has the rank of g.": (values > share).sum(1).double(),
+            "You compare with the largest value of the whole batch. Take the largest one at each "
+            "point: a rank belongs to a point.": (values > share * values.max()).sum(1).double(),
+            "You compare every point with the largest value at the first one. Take the largest one "
+            "at each point.": (values > share * values[0, 0]).sum(1).double(),
             "You counted eigenvalues of G, which are squares: the same share of them is another "
             "rank. Take singular values of J, or roots.": (values**2 > share * largest**2)
             .sum(1)
@@ -93,16 +102,27 @@ def far_from_all_codes(answer: Callable[..., Tensor]) -> str:
     given = attempt(answer, points, codes)
     if given.dtype != torch.bool:
         raise Mistake("Return truth values, one for each point: compare with > at the end.")
+    if given.shape == nearest.shape and given.all():
+        raise Mistake(
+            "In yours every point is far, also the codes themselves. A point is far only if its "
+            "nearest code is: take the smallest of its distances, not their mean or the largest."
+        )
+    if given.shape == nearest.shape and not given.any():
+        raise Mistake(
+            "In yours no point is far: the reach is too large. It is made of the distances from "
+            "each code to its nearest other code alone."
+        )
     mistakes = {
         "Each code is its own nearest code, at distance 0, so your reach is 0: leave it out.": (
             nearest > 0
         ),
         "That is the other way round: these points are near.": nearest <= reach,
         "Your reach is once the quantile: take it twice.": nearest > reach / 2,
-        "You took the median of the distances, not their 99 % quantile.": nearest
-        > 2 * itself.median(),
-        "You asked for the mean or the largest distance to the codes. A point is far if even its "
-        "nearest code is.": to_codes.amax(1) > reach,
+        "You took the middle of the distances, their median or mean, and not the 99 % quantile.": (
+            nearest > 2 * itself.median()
+        ),
+        "You took the largest of the distances. The 99 % quantile leaves out the loneliest code of "
+        "a hundred.": nearest > 2 * itself.amax(),
     }
     named = {text: value.double() for text, value in mistakes.items()}
     compare(given.double(), (nearest > reach).double(), named)
@@ -122,7 +142,7 @@ def hidden_bump(answer: Any, codes: Tensor) -> str:
     try:
         found = report(g, codes)
         curvature = PullbackMetric(g).gaussian_curvature(z).item()
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise Mistake(f"The decoder cannot be measured: {error}") from error
     if not ((z >= found.box[0]) & (z <= found.box[1])).all():
         raise Mistake("Your point lies outside the box around the codes: hide the bump inside.")

@@ -37,6 +37,11 @@ def as_points(z: Tensor, name: str = "z") -> Tensor:
         )
     if not inside_transform(z) and not torch.isfinite(z).all():
         raise ValueError(f"{name} holds NaN or infinite coordinates")
+    if torch.is_inference_mode_enabled() and torch.__version__ < "2.13":
+        raise RuntimeError(
+            f"torch {torch.__version__} loses second derivatives under torch.inference_mode(): use "
+            "torch.no_grad() instead, or torch 2.13 or newer"
+        )
     # what was made in inference mode can be differentiated only as a copy
     return z.clone() if z.is_inference() and not torch.is_inference_mode_enabled() else z
 

@@ -93,7 +93,16 @@ def test_second_derivatives_are_those_of_the_matrix(name, convolutions):
     torch.testing.assert_close(metric.log(POINTS, metric.exp(POINTS, v)), v)
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+OLD = torch.__version__ < "2.13"
+
+
+@pytest.mark.skipif(not OLD, reason="this torch keeps second derivatives in inference mode")
+def test_inference_mode_is_refused_where_torch_loses_derivatives():
+    with torch.inference_mode(), pytest.raises(RuntimeError, match=r"use torch\.no_grad"):
+        PullbackMetric(NETWORK).gaussian_curvature(POINTS)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad] if OLD else [torch.no_grad, torch.inference_mode])
 def test_gradients_switched_off_outside_change_no_number(mode):
     wide = known.decoder(latent=400, outputs=300)  # 120,000 entries: the Jacobian is not written
     far = torch.zeros(1, 400, dtype=DOUBLE)

@@ -18,7 +18,7 @@ from geomlib.teaching import check
         (-25, "map back"),
         (2 / 25, "for a constant"),
         (1 / 4, "each coordinate"),
-        (7.0, "largest error"),
+        (7.0, "off by"),
         ("minus", "one number"),
         (..., "not attempted"),
     ],

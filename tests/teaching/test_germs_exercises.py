@@ -16,7 +16,7 @@ from verdicts import said
         (5, "a = 2"),
         (2, "coefficient of the class"),
         (1, "chapter's example"),
-        (4.5, "largest error"),
+        (4.5, "off by"),
         ("seven", "one number"),
         (..., "not attempted yet"),
     ],

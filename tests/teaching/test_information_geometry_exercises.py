@@ -34,7 +34,7 @@ def test_an_empty_function_is_not_attempted(capsys, letter):
         (4 * log(4) - 3, "KL(4 ‖ 1)"),
         (sqrt(2 * (3 - log(4))), "to first order only"),
         (sqrt(2 * (4 * log(4) - 3)), "only to first order"),
-        (7.0, "largest error"),
+        (7.0, "off by"),
         ("two", "Give one number"),
     ],
 )

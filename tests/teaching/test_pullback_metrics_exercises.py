@@ -22,7 +22,7 @@ def test_an_empty_function_is_not_attempted(capsys, name):
     [
         (sqrt(2) * pi, "right"),
         (torch.tensor(4.4429), "right"),
-        (pi, "flat disk"),
+        (pi, "flat disc"),
         (4 * pi / 3, "squared area"),
         (2 * sqrt(2) * pi, "twice the area. Either the factor u is missing"),
         (sqrt(2) / 2, "u alone"),

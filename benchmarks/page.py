@@ -33,7 +33,7 @@ asks one question, shows a table and says which promises hold. The page is writt
 $ make bench
 ```
 
-which takes about ten minutes and puts the other libraries into an environment of their own; this
+which takes about half an hour and puts the other libraries into an environment of their own; this
 one is of {date}, {machine}. All times are seconds of the processor on one thread, the median of
 rounds in which everybody takes part in turn, and each ratio is the median of the ratios within a
 round: trust the ratios, the times are this machine's. Slow competitors run once, and what a library

@@ -97,7 +97,7 @@ def jacobians(rounds: int) -> None:
     ]
     table(
         f"All Jacobians of {STEPS} steps at {SAMPLES} samples, n = {n}; {rounds} rounds.",
-        ["", "ms", "× the floor"],
+        ["way", "ms", "× the floor"],
         rows,
     )
     cost = ratio(times[CHAIN], times[FLOOR])

@@ -71,6 +71,7 @@ COURSE = (
         "How does a decoder measure lengths, angles and areas, and what does the energy of a "
         "curve cost?",
         needs=("tangent_maps",),
+        helps=("three_kinds_of_models",),
     ),
     Chapter(
         "06_geodesics",
@@ -99,7 +100,7 @@ COURSE = (
         "Pulling back Fisher-Rao",
         "How far apart are two distributions, and how does a decoder of distributions measure "
         "its codes?",
-        needs=("pullback_metrics", "vae_geodesics"),
+        needs=("pullback_metrics", "geodesics", "vae_geodesics"),
     ),
     Chapter(
         "09_diffusion_tangent_chains",

@@ -38,9 +38,9 @@ def test_a_page_is_whole_and_accessible(visit, book_server, name, size, scheme):
     page.wait_for_function(REACHABLE)
     if name in [*CHAPTERS, "book/post_checked"]:
         page.wait_for_selector("mjx-container mjx-math")
-    assert page.locator("mjx-merror").count() == 0
-    text = page.inner_text("article.bd-article")
-    assert not re.search(r"\\\(|\\\[|\$\$", text), "a formula is shown as its source"
+        assert page.locator("mjx-merror").count() == 0
+        text = page.inner_text("article.bd-article")
+        assert not re.search(r"\\\(|\\\[|\$\$", text), "a formula is shown as its source"
     check_accessible(page)
 
 

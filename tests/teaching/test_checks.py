@@ -75,6 +75,8 @@ def test_compare_names_shape_factor_and_error():
         compare(torch.tensor([3.0]), torch.tensor([1.0]), {})
     with pytest.raises(Mistake, match="not all finite"):
         compare(right * torch.nan, right, {})
+    with pytest.raises(Mistake, match="all zero"):
+        compare(0 * right, right, {})
     with pytest.raises(Mistake, match=r"largest error is 0\.5"):
         compare(right + torch.tensor([0.5, 0.0]), right, {})
     with pytest.raises(Mistake, match="upside down"):

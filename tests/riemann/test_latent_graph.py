@@ -38,6 +38,14 @@ def test_points_at_one_place_are_joined():
     assert edges[:2, 2:].max() == 0
 
 
+def test_no_point_is_its_own_neighbour_where_many_are_at_one_place():
+    points = torch.zeros(6, 2)
+    points[3:, 0] = 5
+    edges = latent_graph(PullbackMetric(lambda z: z), points, k=2).edges.toarray()
+    assert (edges.diagonal() == 0).all()
+    assert ((edges > 0).sum(1) == 2).all()
+
+
 def test_edges_are_measured_by_the_metric():
     points = 0.5 + grid(6, 0, 1)
     graph = latent_graph(known.half_plane, points, k=4, samples=32)

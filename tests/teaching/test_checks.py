@@ -1,11 +1,13 @@
 """The frame of every exercise check: three verdicts, and what nbgrader sees."""
 
+import sys
+
 import pytest
 import torch
 from verdicts import said
 
 from geomlib.teaching import check
-from geomlib.teaching.checks import Mistake, attempt, compare, exercise, numbers
+from geomlib.teaching.checks import Mistake, NotAttempted, attempt, compare, exercise, numbers
 
 
 @pytest.mark.parametrize("answer", [..., None])
@@ -81,3 +83,21 @@ def test_compare_names_shape_factor_and_error():
         compare(right + torch.tensor([0.5, 0.0]), right, {})
     with pytest.raises(Mistake, match="upside down"):
         compare(-right, right, {"upside down": -right})
+
+
+def test_a_warning_does_not_go_to_stderr(capsys):
+    """nbgrader gives no points to a check that writes there."""
+
+    @exercise("warned")
+    def _(answer):
+        print("a deprecated call", file=sys.stderr)
+        return "Good."
+
+    check("warned", 1)
+    said = capsys.readouterr()
+    assert said.err == "" and "warned: right. Good." in said.out
+
+
+def test_a_stub_of_several_numbers_is_not_attempted_yet():
+    with pytest.raises(NotAttempted):
+        numbers((..., ..., ...), 3, "Give three numbers.")

@@ -18,7 +18,8 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(READY) 2>/dev/null),$(CU
 $(shell rm -f $(READY))
 endif
 
-# Two test processes share the cores; a thread pool in each would only slow them.
+# Two test processes share the cores; a thread pool in each would only slow them. The files
+# keep their order: those that take minutes come first, and the two end together.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: help lab test lint book serve-book pdf slides outputs assignment load-test bench clean
@@ -36,7 +37,8 @@ lab: $(READY)  ## open JupyterLab on the chapters (on a server: ARGS=--no-browse
 
 test: lint  ## run every check: style, types, library, chapters, book, browser
 	@echo 'Testing the library, the chapters, the book and the browser'
-	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-current-env $(ARGS)
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	  --nbval --nbval-current-env $(ARGS)
 
 lint: $(READY)  ## run the style and type checks alone
 	@echo 'Checking style and types'

@@ -117,7 +117,7 @@ def _print_page(browser: Browser, path: Path, before: int) -> Printed:
     page = browser.new_page(
         color_scheme="light", reduced_motion="reduce", viewport={"width": 900, "height": 1200}
     )
-    page.goto(path.as_uri(), wait_until="networkidle", timeout=120_000)
+    page.goto(path.as_uri(), timeout=120_000)
     page.evaluate(READY)
     page.add_style_tag(
         content=f"""@page {{ size: A4; margin: 16mm 17mm 18mm;

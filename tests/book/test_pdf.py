@@ -6,6 +6,7 @@ import subprocess
 import sys
 import unicodedata
 
+import pypdfium2
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -40,9 +41,11 @@ def pdf(path) -> PdfReader:
 
 
 @pytest.fixture(scope="module")
-def texts(pdf) -> list[str]:
+def texts(path) -> list[str]:
     # Normalised: a ligature is a letter of its own in the PDF.
-    return [unicodedata.normalize("NFKC", page.extract_text()) for page in pdf.pages]
+    with pypdfium2.PdfDocument(path) as pdf:
+        pages = [page.get_textpage().get_text_range() for page in pdf]
+    return [unicodedata.normalize("NFKC", page) for page in pages]
 
 
 def bookmarks(pdf) -> dict[str, int]:

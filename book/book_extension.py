@@ -4,6 +4,8 @@ geomlib writes formulas as $...$, as its notebooks do; autodoc expects :math:`..
 """
 
 import re
+import struct
+from pathlib import Path
 
 import directives
 import vendor
@@ -73,6 +75,40 @@ def link_pages_for_notebooks(app, page, template, context, doctree):
         context["body"] = re.sub(r'href="(\w+)\.ipynb"', r'href="\1.html"', context["body"])
 
 
+# A formula within a line, and the punctuation after it, which a browser would let go alone.
+FORMULA = re.compile(
+    r'(<span class="math[^"]*">\\\((?:(?!</span>).)*\\\)</span>)([.,;:?!)\u201d\u2019]+)', re.DOTALL
+)
+
+
+def keep_punctuation_with_its_formula(app, page, template, context, doctree):
+    if "body" in context:
+        context["body"] = FORMULA.sub(r'<span class="formula">\1\2</span>', context["body"])
+
+
+# What a cell has drawn. Twice as wide as high, it has several panels.
+FIGURE = re.compile(r'<img alt="[^"]*" src="(?P<address>[^"]*_images/(?P<name>\w+\.png))" />')
+WIDE = 2
+
+
+def let_wide_figures_scroll(app, page, template, context, doctree):
+    """On a phone; and a touch on one opens it alone, so that it can be enlarged."""
+    files = {name: path for path, (_, name) in app.env.images.items()}
+
+    def wrapped(figure: re.Match) -> str:
+        path = files.get(figure["name"])
+        if path is None:
+            return figure[0]
+        header = (Path(app.srcdir) / path).read_bytes()[:24]
+        width, height = struct.unpack(">2I", header[16:])  # of a PNG
+        if width < WIDE * height:
+            return figure[0]
+        return f'<a class="wide-figure" href="{figure["address"]}">{figure[0]}</a>'
+
+    if "body" in context:
+        context["body"] = FIGURE.sub(wrapped, context["body"])
+
+
 def setup(app):
     keep_thebe_quiet(app)
     app.add_directive("course-map", directives.CourseMap)
@@ -82,4 +118,6 @@ def setup(app):
     app.connect("autodoc-process-docstring", convert_docstring, priority=900)  # after napoleon
     app.connect("html-page-context", name_roles_of_references)
     app.connect("html-page-context", link_pages_for_notebooks)
+    app.connect("html-page-context", keep_punctuation_with_its_formula)
+    app.connect("html-page-context", let_wide_figures_scroll)
     return {"parallel_read_safe": True}

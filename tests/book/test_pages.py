@@ -44,6 +44,39 @@ def test_a_page_is_whole_and_accessible(visit, book_server, name, size, scheme):
     check_accessible(page)
 
 
+# Of everything that may scroll sideways: whether it does, and whether it fades at its right edge.
+FADES = """() => [...document.querySelectorAll(
+  ".bd-article :is(pre, mjx-container[display], .pst-scrollable-table-container, .wide-figure)",
+)].filter((node) => node.checkVisibility()).map((node) => [
+  node.scrollWidth > node.clientWidth + 1,
+  getComputedStyle(node).getPropertyValue("--more-right") !== "0px",
+])"""
+
+
+def test_on_a_phone_what_goes_on_at_the_side_fades(visit, book_server):
+    page = visit(f"{book_server}/course/05_pullback_metrics.html", size=PHONE)
+    found = page.evaluate(FADES)
+    assert [True, True] in found and [False, False] in found
+    assert all(scrolls == fades for scrolls, fades in found)
+
+
+def test_on_a_phone_a_wide_figure_keeps_its_size_and_opens_alone(visit, book_server):
+    page = visit(f"{book_server}/course/05_pullback_metrics.html", size=PHONE)
+    figure = page.locator(".wide-figure").first
+    assert (
+        figure.locator("img").bounding_box()["width"] > PHONE[0] >= figure.bounding_box()["width"]
+    )
+    figure.click()
+    page.wait_for_url("**/_images/*.png")
+
+
+def test_a_printed_sentence_goes_on_in_the_next_line(visit, book_server):
+    page = visit(f"{book_server}/course/04_tangent_maps.html")
+    cut = """() => [...document.querySelectorAll(".cell_output pre")].filter(
+      (node) => node.scrollWidth > node.clientWidth + 1).map((node) => node.textContent)"""
+    assert page.evaluate(cut) == []
+
+
 def test_search_finds_a_word_without_a_server(visit, book_server):
     page = visit(f"{book_server}/search.html?q=geodesic")
     page.wait_for_selector("#search-results li a")

@@ -55,6 +55,14 @@ def test_pictures_say_what_they_show(built_book):
             assert not re.search(r"\.(png|svg|jpe?g)|_images", alt), f"{name}: {alt!r}"
 
 
+def test_punctuation_stays_with_its_formula(built_book):
+    for path in pages(built_book):
+        for formula in parsed(path).select("article span.math"):
+            after = formula.next_sibling
+            alone = isinstance(after, str) and after[:1] in {*".,;:?!)\u201d\u2019"}
+            assert not alone or formula.parent["class"] == ["formula"], f"{path.name}: {formula}"
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_every_public_name_has_its_entry(built_book, part):
     module = importlib.import_module(f"geomlib.{part}")

@@ -30,3 +30,12 @@ def test_what_cannot_be_read_is_found_among_much_that_can(browser, broken):
     with pytest.raises(AssertionError, match="Found 1 accessibility violation"):
         check_accessible(page)
     page.close()
+
+
+def test_a_part_of_a_page_is_judged_by_its_own_words(browser):
+    page = browser.new_page()
+    pale = '<b style="color: #bbb">pale</b> ' * 5
+    page.set_content(f'<html lang="en"><title>t</title><p>{pale}</p><main>{pale}</main>')
+    with pytest.raises(AssertionError, match="color-contrast"):
+        check_accessible(page, within="main")
+    page.close()

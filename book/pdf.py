@@ -175,8 +175,7 @@ def _link(writer: PdfWriter, places: dict[str, Place]) -> None:
                 where = [page, NameObject("/XYZ"), NullObject(), FloatObject(at.top), NullObject()]
                 link[NameObject("/Dest")] = ArrayObject(where)
             kept.append(entry)
-        if kept:
-            sheet[NameObject("/Annots")] = kept
+        sheet[NameObject("/Annots")] = kept
 
 
 if __name__ == "__main__":

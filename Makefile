@@ -37,8 +37,8 @@ lab: $(READY)  ## open JupyterLab on the chapters (on a server: ARGS=--no-browse
 
 test: lint  ## run every check: style, types, library, chapters, book, browser
 	@echo 'Testing the library, the chapters, the book and the browser'
-	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
-	  --nbval --nbval-current-env $(ARGS)
+	@$(ONE_THREAD) $(BIN)/python -m pytest --nbval --nbval-current-env \
+	  -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY)  ## run the style and type checks alone
 	@echo 'Checking style and types'

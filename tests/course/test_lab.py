@@ -18,9 +18,7 @@ FIGURES = {  # what to use in a chapter, and what it must answer
 }
 MINUTE = 60_000  # milliseconds
 
-# True while a cell of the notebook in front waits or runs. Asked twice a second, as often as it can
-# be without taking time from the cells; idle between two cells is not the end.
-ASKED = 500  # milliseconds
+# True while a cell of the notebook in front waits or runs.
 RUNNING = """() => {
   const panel = document.querySelector(".jp-NotebookPanel:not(.lm-mod-hidden)");
   const { status } = panel.querySelector(".jp-Notebook-ExecutionIndicator").dataset;
@@ -45,11 +43,11 @@ def open_cleared(visit, jupyterlab, name: str):
 def run_all_cells(page) -> None:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_function(RUNNING, polling=ASKED, timeout=MINUTE)
+    page.wait_for_function(RUNNING, timeout=MINUTE)  # at every frame: a chapter may take no second
     idle = 0
-    while idle < 4:
-        page.wait_for_function(f"() => !({RUNNING})()", polling=ASKED, timeout=5 * MINUTE)
-        page.wait_for_timeout(ASKED)
+    while idle < 4:  # it is idle between two cells, too; asked seldom, for it takes time from them
+        page.wait_for_function(f"() => !({RUNNING})()", polling=500, timeout=5 * MINUTE)
+        page.wait_for_timeout(500)
         idle = 0 if page.evaluate(RUNNING) else idle + 1
 
 

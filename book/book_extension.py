@@ -4,11 +4,11 @@ geomlib writes formulas as $...$, as its notebooks do; autodoc expects :math:`..
 """
 
 import re
-import struct
 from pathlib import Path
 
 import directives
 import vendor
+from PIL import Image
 from sphinx_thebe import init_thebe_core
 
 CDN = "https://cdn.jsdelivr.net/npm"
@@ -99,8 +99,8 @@ def let_wide_figures_scroll(app, page, template, context, doctree):
         path = files.get(figure["name"])
         if path is None:
             return figure[0]
-        header = (Path(app.srcdir) / path).read_bytes()[:24]
-        width, height = struct.unpack(">2I", header[16:])  # of a PNG
+        with Image.open(Path(app.srcdir) / path) as image:
+            width, height = image.size
         if width < WIDE * height:
             return figure[0]
         return f'<a class="wide-figure" href="{figure["address"]}">{figure[0]}</a>'

@@ -60,7 +60,9 @@ def test_punctuation_stays_with_its_formula(built_book):
         for formula in parsed(path).select("article span.math"):
             after = formula.next_sibling
             alone = isinstance(after, str) and after[:1] in {*".,;:?!)\u201d\u2019"}
-            assert not alone or formula.parent["class"] == ["formula"], f"{path.name}: {formula}"
+            assert not alone or formula.parent.get("class") == ["formula"], (
+                f"{path.name}: {formula}"
+            )
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -5,7 +5,7 @@ from accessibility import check_accessible
 
 pytestmark = pytest.mark.browser
 
-WORDS = " ".join(f"<b>word{number}</b>" for number in range(200))
+WORDS = " ".join(f"<b>word{number}</b> <a href=#>link</a>" for number in range(200))
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ WORDS = " ".join(f"<b>word{number}</b>" for number in range(200))
         '<i style="background: #555"><b>lost</b></i>',
         '<b style="position: absolute; background: #555">lost</b>',
         '<input aria-label="lost" value="lost" style="color: #ccc">',
+        '<a href=# style="text-decoration: none">lost</a>',
         "<img src='data:,'>",
     ],
 )

@@ -54,8 +54,8 @@ serve-book: book  ## build the book and serve it on this machine (PORT=8000)
 	@echo 'The book is at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)'
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory book/_build/html
 
-pdf: book  ## print the whole book into book/_build/pdf (needs Chromium)
-	@$(BIN)/python book/pdf.py
+pdf: book  ## print the book (or CHAPTER=germs) into book/_build/pdf (needs Chromium)
+	@$(BIN)/python book/pdf.py book/_build $(CHAPTER)
 
 slides: $(READY)  ## build each chapter's lecture into classroom/_build/slides (or CHAPTER=germs)
 	@$(BIN)/python classroom/slides.py $(CHAPTER) $(ARGS)

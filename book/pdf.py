@@ -1,4 +1,7 @@
-"""Print the built book into one PDF: `python book/pdf.py [FOLDER]`, by default book/_build.
+"""Print the built book into one PDF: `python book/pdf.py [FOLDER [PAGE ...]]`.
+
+FOLDER is book/_build unless it is given. With pages, `germs hub`, the PDF holds these alone and
+bears their names.
 
 Chromium prints page after page in the order of the contents. What is folded is opened,
 interactive figures stand as they are first drawn, and links between pages become links
@@ -6,8 +9,10 @@ within the file.
 """
 
 import io
+import re
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +33,9 @@ from pypdf.generic import (
 
 HERE = Path(__file__).resolve().parent
 NAME = "differential-geometry-and-generative-models.pdf"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM = (
+    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome",
+)  # fmt: skip
 
 # Formulas are set, and interactive figures have been drawn and have come to rest.
 READY = """async () => {
@@ -61,26 +68,42 @@ SECTIONS = """() => [...document.querySelectorAll("article h1, article h2")].map
 ])"""
 
 
-def contents() -> list[str]:
-    """The pages of the book in their order: `book/index`, `course/01_…`, …"""
-    toc = yaml.safe_load((HERE / "_toc.yml").read_text())
-    return [toc["root"], *(one["file"] for part in toc["parts"] for one in part["chapters"])]
+def contents(wanted: Sequence[str] = ()) -> list[str]:
+    """The pages of the book in their order, `book/index`, `course/01_…`, …: all, or those wanted.
 
-
-def print_book(folder: Path) -> Path:
-    """The PDF of the book built in `folder`/html.
+    A page is wanted by its short name.
 
     Raises:
-        SystemExit: without a built book, or without Chromium.
+        SystemExit: the book has no such page.
+    """
+    toc = yaml.safe_load((HERE / "_toc.yml").read_text())
+    names = [toc["root"], *(one["file"] for part in toc["parts"] for one in part["chapters"])]
+    known = [short(name) for name in names]
+    if unknown := [name for name in wanted if name not in known]:
+        raise SystemExit(f"The book has no page {unknown[0]!r}. It has: {', '.join(known)}")
+    return [name for name in names if not wanted or short(name) in wanted]
+
+
+def short(name: str) -> str:
+    """`course/03_germs` is `germs`, `book/api/models` is `api/models`."""
+    return re.sub(r"^(course/\d\d_|book/)", "", name)
+
+
+def print_book(folder: Path, wanted: Sequence[str] = ()) -> Path:
+    """The PDF of the book built in `folder`/html, or of some of its pages.
+
+    Raises:
+        SystemExit: without a built book, or without Chromium; a page is not in the book.
     """
     html = folder / "html"
-    names = contents()
+    names = contents(wanted)
     if missing := [name for name in names if not (html / f"{name}.html").is_file()]:
         raise SystemExit(f"There is no {missing[0]}.html in {html}. First: make book")
     executable = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if executable is None:
         raise SystemExit("Printing needs Chromium (Debian: apt-get install chromium).")
-    target = folder / "pdf" / NAME
+    name = "-".join(map(short, names)).replace("/", "_") + ".pdf" if wanted else NAME
+    target = folder / "pdf" / name
     target.parent.mkdir(parents=True, exist_ok=True)
     writer = PdfWriter()
     places: dict[str, Place] = {}
@@ -180,4 +203,4 @@ def _link(writer: PdfWriter, places: dict[str, Place]) -> None:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "_build").resolve()
-    print("Ready to print:", print_book(folder))
+    print("Ready to print:", print_book(folder, sys.argv[2:]))

@@ -24,11 +24,15 @@ ROOT = Path(__file__).parent.parent
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 # The widget manager gives each stored view an area, and the view fills it a while later.
-WIDGETS_ARE_DRAWN = """() => [
+# Formulas are set once MathJax has started.
+AT_REST = """() => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => [
   ...document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]'),
-].every((view) => view.parentElement.querySelector(".widget-subarea > *"))"""
+].every((view) => view.parentElement.querySelector(".widget-subarea > *")))"""
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# The first is the same engine without a window: with it the tests take half the time.
+CHROMIUM_NAMES = (
+    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome",
+)  # fmt: skip
 # Quiet flags: without them the browser itself calls its makers, whatever the page does.
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -45,6 +49,11 @@ NOT_OURS = (
     "_markdownOverlapsToolbar",  # JupyterLab 4.6, of a Markdown cell scrolled out of its window
     "Session has no kernel",  # jupyterlab-myst 2.6, of a notebook whose kernel is still starting
 )
+
+
+def pytest_collection_modifyitems(items):
+    """The classroom first: at the book's tests every test process would wait for its building."""
+    items.sort(key=lambda item: "classroom" not in item.path.parts)
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +83,7 @@ def browser():
 def visit(browser) -> Iterator[Callable]:
     """Opens a page as a reader does: `page = visit(url, size=PHONE, scheme="dark")`.
 
-    It waits until the page has come to rest and its interactive figures are drawn.
+    It waits until its formulas are set and its interactive figures are drawn.
     When the test ends, no page it opened may have asked a foreign host for anything,
     raised an error or logged one. Foreign requests are refused as they are made.
     """
@@ -103,8 +112,8 @@ def visit(browser) -> Iterator[Callable]:
             "console",
             lambda line: line.type == "error" and errors.append(f"{page.url}: {line.text}"),
         )
-        page.goto(url, wait_until="networkidle")
-        page.wait_for_function(WIDGETS_ARE_DRAWN)
+        page.goto(url)
+        page.wait_for_function(AT_REST)
         return page
 
     yield visit

@@ -7,7 +7,7 @@ import latent_explorer_page
 import pytest
 import yaml
 from accessibility import check_accessible
-from conftest import DESKTOP, PHONE, ROOT, WIDGETS_ARE_DRAWN
+from conftest import AT_REST, DESKTOP, PHONE, ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -122,4 +122,4 @@ def test_a_slow_connection_brings_the_figures_all_the_same(visit, book_server):
     page = visit(f"{book_server}/{CHAPTERS[0]}.html")
     page.context.route("**/vendor/anywidget.js", lambda route: (time.sleep(9), route.continue_()))
     page.reload(wait_until="load")
-    page.wait_for_function(WIDGETS_ARE_DRAWN)
+    page.wait_for_function(AT_REST)

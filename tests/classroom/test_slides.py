@@ -148,6 +148,7 @@ def test_an_unknown_chapter_is_named():
 def test_keys_lead_through_the_lecture_and_belong_to_a_figure_that_has_the_focus(decks, visit):
     with served(decks) as address:
         page = visit(f"{address}/vae_geodesics.html", size=SCREEN)
+        page.wait_for_selector(".slides .gw-handle", state="attached")
         current = "slides.indexOf(Reveal.getCurrentSlide())"
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Space")
@@ -164,7 +165,9 @@ def test_keys_lead_through_the_lecture_and_belong_to_a_figure_that_has_the_focus
         handle.focus()
         page.keyboard.press("ArrowRight")
         assert page.evaluate(current) == before
-        assert handle.bounding_box()["x"] > start["x"]
+        moved = """(before) => before <
+          document.querySelector(".slides .present .gw-handle").getBoundingClientRect().x"""
+        page.wait_for_function(moved, arg=start["x"])
 
 
 def test_the_window_of_the_lecturer_shows_what_the_chapter_says(decks, visit):
@@ -181,8 +184,11 @@ def test_the_window_of_the_lecturer_shows_what_the_chapter_says(decks, visit):
 
 def test_a_figure_that_was_made_to_fit_follows_the_pointer(decks, visit):
     page = visit(deck(decks, "vae_geodesics"), size=SCREEN)
+    page.wait_for_selector(".slides .gw-handle", state="attached")
     page.evaluate("Reveal.slide(slides.findIndex((each) => each.querySelector('.gw-handle')))")
-    assert page.evaluate("getComputedStyle(document.querySelector('.jupyter-widgets')).zoom < 1")
+    page.wait_for_function(
+        "() => getComputedStyle(document.querySelector('.jupyter-widgets')).zoom < 1"
+    )
     handle = page.locator(".slides .present .gw-handle").first
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

@@ -52,8 +52,8 @@ NOT_OURS = (
 
 
 def pytest_collection_modifyitems(items):
-    """The classroom first: at the book's tests every test process would wait for its building."""
-    items.sort(key=lambda item: "classroom" not in item.path.parts)
+    """What needs no book first: at its tests every test process would wait for its building."""
+    items.sort(key=lambda item: item.path.parent.name not in ("classroom", "course"))
 
 
 @pytest.fixture(autouse=True)

@@ -81,10 +81,24 @@ def browser():
 
 @pytest.fixture
 def visit(browser) -> Iterator[Callable]:
+    """Opens pages for one test; see `visiting`."""
+    with visiting(browser) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def visit_once(browser) -> Iterator[Callable]:
+    """Opens pages that the tests of a module share, because none of them changes anything."""
+    with visiting(browser) as visit:
+        yield visit
+
+
+@contextmanager
+def visiting(browser) -> Iterator[Callable]:
     """Opens a page as a reader does: `page = visit(url, size=PHONE, scheme="dark")`.
 
     It waits until its formulas are set and its interactive figures are drawn.
-    When the test ends, no page it opened may have asked a foreign host for anything,
+    In the end no page it opened may have asked a foreign host for anything,
     raised an error or logged one. Foreign requests are refused as they are made.
     """
     contexts, foreign, errors = [], [], []

@@ -40,3 +40,13 @@ def test_a_part_of_a_page_is_judged_by_its_own_words(browser):
     with pytest.raises(AssertionError, match="color-contrast"):
         check_accessible(page, within="main")
     page.close()
+
+
+def test_colours_can_be_judged_alone(browser):
+    page = browser.new_page()
+    page.set_content('<html lang="en"><title>t</title><main><h1>t</h1><img src="data:,"></main>')
+    check_accessible(page, colours_alone=True)
+    page.set_content('<html lang="en"><title>t</title><main><p style="color: #bbb">pale</p></main>')
+    with pytest.raises(AssertionError, match="color-contrast"):
+        check_accessible(page, colours_alone=True)
+    page.close()

@@ -82,10 +82,9 @@ def test_a_hand_out_has_stubs_and_locked_checks_and_no_solution(school, chapter)
 
 @pytest.fixture(scope="module")
 def marked(school) -> Path:
-    """Five students hand in the chapter on germs; it is marked and sent back."""
+    """Four students hand in the chapter on germs; it is marked and sent back."""
     hand_in(school, "ada", RIGHT)
     hand_in(school, "ben", WRONG)
-    hand_in(school, "cleo", {})
     # A cell of Dan's fails, he answers the next question, and edits the check of another.
     edited = {"germs-c-check": 'print("germs-c: right.")'}
     dan = {"germs-a": "1 / 0", "germs-b": RIGHT["germs-b"], **edited}
@@ -118,9 +117,7 @@ def hand_in(school: Path, student: str, answers: dict[str, str]) -> None:
     nbformat.write(notebook, folder / "germs.ipynb")
 
 
-@pytest.mark.parametrize(
-    ("student", "mark"), [("ada", 8), ("ben", 0), ("cleo", 0), ("dan", 2), ("eve", 8)]
-)
+@pytest.mark.parametrize(("student", "mark"), [("ada", 8), ("ben", 0), ("dan", 2), ("eve", 8)])
 def test_marks(marked, student, mark):
     with (marked / "grades.csv").open() as file:
         rows = {(row["student_id"], row["assignment"]): row for row in csv.DictReader(file)}
@@ -140,8 +137,8 @@ def test_feedback_says_which_mistake(marked):
     page = (marked / "feedback" / "ben" / "germs" / "germs.html").read_text()
     for said in ("remainder in the chart x", "derivatives at x", "pushed the components"):
         assert said in page
-    page = (marked / "feedback" / "cleo" / "germs" / "germs.html").read_text()
-    assert len(re.findall("not attempted yet", page)) >= 4
+    page = (marked / "feedback" / "dan" / "germs" / "germs.html").read_text()
+    assert re.search("germs-d.{0,40}not attempted yet", page)
 
 
 def test_what_was_handed_in_is_kept_as_it_was(marked):
@@ -155,10 +152,11 @@ def test_what_was_handed_in_is_kept_as_it_was(marked):
 
 
 def test_students_can_validate_their_own_work(marked, tmp_path):
-    for student, verdict in [("ada", "Success"), ("cleo", "FAILED ON 4 CELL")]:
-        copy = tmp_path / f"{student}.ipynb"
-        shutil.copy(marked / "submitted" / student / "germs" / "germs.ipynb", copy)
-        assert verdict in run(["nbgrader", "validate", copy.name], tmp_path)
+    handed_out = marked / "release" / "germs" / "germs.ipynb"
+    answered = marked / "submitted" / "ada" / "germs" / "germs.ipynb"
+    for path, verdict in [(answered, "Success"), (handed_out, "FAILED ON 4 CELL")]:
+        copy = shutil.copy(path, tmp_path)
+        assert verdict in run(["nbgrader", "validate", Path(copy).name], tmp_path)
 
 
 def test_an_unknown_chapter_is_named():

@@ -423,7 +423,7 @@ def test_where_no_conjugate_point_can_be_looked_for(options):
         SPHERE.conjugate_time(POINT + 1, POINT + 1, **options)
 
 
-@pytest.mark.parametrize("far", [1e3, 1e6, 1e200])
+@pytest.mark.parametrize("far", [1e3, 1e200])
 @pytest.mark.parametrize(
     "metric",
     [METRIC, SPHERE, known.half_plane],

@@ -56,9 +56,9 @@ def library():
     return metric, analogy
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    page = imported(visit, widget_site, "analogy_explorer")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    page = imported(visit_once, widget_site, "analogy_explorer")
     figure = explorer()
     state = {"values": floats(figure._field), "size": figure._grid, "bounds": figure._bounds}
     network = {"sizes": figure._layers, "weights": floats(figure._weights)}

@@ -40,9 +40,9 @@ def _inside(coordinate, reach, x):
     return (coordinate(x)[..., 0].abs() < reach).to(x)
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    page = imported(visit, widget_site, "atlas_explorer")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    page = imported(visit_once, widget_site, "atlas_explorer")
     return lambda code: page.evaluate(f"() => {{ const w = widget; return {code}; }}")
 
 

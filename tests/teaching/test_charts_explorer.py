@@ -15,9 +15,9 @@ from geomlib.teaching.widgets.charts_explorer import ChartsExplorer
 ANGLES = [0.0, 0.3, 1.2, 1.57, 2.0, 3.1, -0.4, -1.0, -1.5, -2.2, math.pi]
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    return imported(visit, widget_site, "charts_explorer")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    return imported(visit_once, widget_site, "charts_explorer")
 
 
 @pytest.mark.browser

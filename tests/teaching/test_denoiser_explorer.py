@@ -16,9 +16,9 @@ from geomlib.teaching.widgets.denoiser_explorer import DenoiserExplorer
 PLACES = [((1.0, 0.0), 2.0), ((1.2, 0.4), 0.05), ((0.3, -0.2), 0.4), ((2, 2), 0.1), ((0.01, 0), 1)]
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    page = imported(visit, widget_site, "denoiser_explorer")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    page = imported(visit_once, widget_site, "denoiser_explorer")
     return lambda code, *arguments: page.evaluate(f"(them) => widget.{code}(...them)", arguments)
 
 

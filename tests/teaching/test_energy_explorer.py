@@ -13,9 +13,9 @@ from geomlib.teaching.widgets.energy_explorer import CURVES, EnergyExplorer
 # A page in which only the widget is judged, not the bare frame around it.
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    return imported(visit, widget_site, "energy_explorer")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    return imported(visit_once, widget_site, "energy_explorer")
 
 
 @pytest.mark.browser

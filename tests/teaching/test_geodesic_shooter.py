@@ -15,9 +15,9 @@ from geomlib.teaching.widgets.geodesic_shooter import RANGES, STARTS, GeodesicSh
 # A page in which only the widget is judged, not the bare frame around it.
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    return imported(visit, widget_site, "geodesic_shooter")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    return imported(visit_once, widget_site, "geodesic_shooter")
 
 
 def shoot(module, *arguments) -> dict:

@@ -13,9 +13,9 @@ from geomlib.teaching.widgets.holonomy_slider import HolonomySlider
 # A page in which only the widget is judged, not the bare frame around it.
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    return imported(visit, widget_site, "holonomy_slider")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    return imported(visit_once, widget_site, "holonomy_slider")
 
 
 def reprojected(theta: float, steps: int) -> float:

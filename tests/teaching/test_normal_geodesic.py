@@ -23,9 +23,9 @@ PAIRS = [
 ]
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    page = imported(visit, widget_site, "normal_geodesic")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    page = imported(visit_once, widget_site, "normal_geodesic")
     return lambda code, *arguments: page.evaluate(f"(them) => widget.{code}(...them)", arguments)
 
 

@@ -27,9 +27,9 @@ def widget(**options) -> ScarceData:
     return ScarceData(COUNTS, errors(), generator.random((8, 64)), images, **options)
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    return imported(visit, widget_site, "scarce_data")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    return imported(visit_once, widget_site, "scarce_data")
 
 
 @pytest.mark.browser

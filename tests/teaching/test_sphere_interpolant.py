@@ -22,9 +22,9 @@ PAIRS = [
 ]
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    page = imported(visit, widget_site, "sphere_interpolant")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    page = imported(visit_once, widget_site, "sphere_interpolant")
     return lambda code, *arguments: page.evaluate(f"(them) => widget.{code}(...them)", arguments)
 
 

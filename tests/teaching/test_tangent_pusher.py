@@ -16,9 +16,9 @@ from geomlib.teaching.widgets.tangent_pusher import MAPS, TangentPusher
 # A page in which only the widget is judged, not the bare frame around it.
 
 
-@pytest.fixture
-def module(visit, widget_site):
-    return imported(visit, widget_site, "tangent_pusher")
+@pytest.fixture(scope="module")
+def module(visit_once, widget_site):
+    return imported(visit_once, widget_site, "tangent_pusher")
 
 
 @pytest.mark.browser

@@ -1,4 +1,4 @@
-"""What the book changes in Sphinx: formulas in docstrings, directives, and where scripts come from.
+"""What the book changes in Sphinx: formulas and signatures, directives, where scripts come from.
 
 geomlib writes formulas as $...$, as its notebooks do; autodoc expects :math:`...`.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 import directives
 import vendor
 from PIL import Image
+from sphinx.util.inspect import signature, stringify_signature
 from sphinx_thebe import init_thebe_core
 
 CDN = "https://cdn.jsdelivr.net/npm"
@@ -109,6 +110,16 @@ def let_wide_figures_scroll(app, page, template, context, doctree):
         context["body"] = FIGURE.sub(wrapped, context["body"])
 
 
+def sign_widgets(app, what, name, obj, options, arguments, returns):
+    """A widget takes what its `__init__` does; autodoc reads `__new__` first, which takes all."""
+    if what == "class" and arguments and arguments.startswith("(*args"):
+        own = signature(obj.__init__, bound_method=True)
+        return stringify_signature(
+            own, show_return_annotation=False, unqualified_typehints=True
+        ), ""
+    return None
+
+
 def setup(app):
     keep_thebe_quiet(app)
     app.add_directive("course-map", directives.CourseMap)
@@ -116,6 +127,7 @@ def setup(app):
     app.add_directive("stored-figure", directives.StoredFigure)
     app.connect("config-inited", use_cdn_without_npm, priority=1)
     app.connect("autodoc-process-docstring", convert_docstring, priority=900)  # after napoleon
+    app.connect("autodoc-process-signature", sign_widgets)
     app.connect("html-page-context", name_roles_of_references)
     app.connect("html-page-context", link_pages_for_notebooks)
     app.connect("html-page-context", keep_punctuation_with_its_formula)

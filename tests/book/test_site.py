@@ -55,6 +55,13 @@ def test_pictures_say_what_they_show(built_book):
             assert not re.search(r"\.(png|svg|jpe?g)|_images", alt), f"{name}: {alt!r}"
 
 
+def test_a_class_shows_the_arguments_that_it_takes(built_book):
+    page = parsed(built_book / "book" / "api" / "teaching.html")
+    signatures = {sign["id"].rpartition(".")[2]: sign.get_text() for sign in page.select("dt[id]")}
+    assert "angle: float = 0.9" in signatures["ChartsExplorer"]
+    assert not [name for name, text in signatures.items() if "*args" in text]
+
+
 def test_punctuation_stays_with_its_formula(built_book):
     for path in pages(built_book):
         for formula in parsed(path).select("article span.math"):

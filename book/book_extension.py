@@ -14,6 +14,9 @@ from sphinx_thebe import init_thebe_core
 
 CDN = "https://cdn.jsdelivr.net/npm"
 
+# What NumPy's ArrayLike is made of.
+ARRAY_LIKE = re.compile(r"[~\w.]*_Buffer \| .*?_NestedSequence\[complex \| bytes \| str\]")
+
 # An example or a piece of code keeps its dollars; a formula may run over a line end.
 PIECE = re.compile(
     r"(?P<code>^[ ]*>>>.*?(?=\n[ ]*\n|\Z)|``.+?``|`[^`\n]*`)"
@@ -114,9 +117,8 @@ def sign_widgets(app, what, name, obj, options, arguments, returns):
     """A widget takes what its `__init__` does; autodoc reads `__new__` first, which takes all."""
     if what == "class" and arguments and arguments.startswith("(*args"):
         own = signature(obj.__init__, bound_method=True)
-        return stringify_signature(
-            own, show_return_annotation=False, unqualified_typehints=True
-        ), ""
+        text = stringify_signature(own, show_return_annotation=False, unqualified_typehints=True)
+        return ARRAY_LIKE.sub("ArrayLike", text), ""
     return None
 
 

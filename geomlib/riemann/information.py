@@ -91,6 +91,11 @@ class FisherRaoMetric(Metric):
         with _unchecked():
             return metric.energy_model(points)
 
+    def jacobi_slopes(
+        self, z: Tensor, v: Tensor, fields: Tensor, changes: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        return self._metric(z).jacobi_slopes(z, v, fields, changes)
+
     def check_smooth(self, z: Tensor) -> None:
         name = kinked(self.decoder, z)
         if name is not None:

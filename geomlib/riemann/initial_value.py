@@ -16,7 +16,7 @@ import math
 import warnings
 from collections.abc import Callable
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -181,15 +181,9 @@ def _flow(
 ) -> tuple[Tensor, Tensor]:
     """Geodesics `(T, B, d)` and their Jacobi fields `(T, k, B, d)` for `k` first velocities `w`."""
 
-    def acceleration(position: Tensor, velocity: Tensor) -> Tensor:
-        return -metric.connection(position, velocity, velocity)
-
     def motion(position: Tensor, velocity: Tensor, field: Tensor, change: Tensor):
-        def vary(one: Tensor, two: Tensor) -> Any:
-            return torch.func.jvp(acceleration, (position, velocity), (one, two))
-
-        value, spread = torch.func.vmap(vary)(field, change)
-        return velocity, value[0], change, spread
+        acceleration, *slopes = metric.jacobi_slopes(position, velocity, field, change)
+        return velocity, acceleration, *slopes
 
     state = (z, v, torch.zeros_like(w), w)
     path, velocity, fields, _ = _integrate(motion, state, times, tolerance)

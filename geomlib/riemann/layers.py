@@ -131,15 +131,14 @@ def _tanh(at: Taylor, u: Tensor, v: Tensor) -> Taylor:
 
 
 def _elementwise(f: Callable[[Tensor], Tensor], at: Taylor, u: Tensor, v: Tensor) -> Taylor:
-    def slope(h: Tensor) -> Any:
-        return torch.func.jvp(lambda x: call(f, x), (h,), (torch.ones_like(h),))
+    def g(h: Tensor) -> Any:
+        return call(f, h)
 
+    ones = torch.ones_like(at.value)
     if not len(at.second):
-        value, once = slope(at.value)
+        value, once = torch.func.jvp(g, (at.value,), (ones,))  # type: ignore[misc]
         return Taylor(value, once * at.first, at.second)
-    (value, once), (_, twice) = torch.func.jvp(  # type: ignore[misc]
-        slope, (at.value,), (torch.ones_like(at.value),)
-    )
+    value, once, twice = _second(g, at.value, ones, ones)
     bent = twice * _along(at.first, u) * _along(at.first, v)
     return Taylor(value, once * at.first, bent + once * at.second)
 
@@ -156,10 +155,7 @@ def _any(
         return torch.func.jvp(g, (at.value,), (direction,))
 
     def bend(left: Tensor, right: Tensor) -> Tensor:
-        def moved(h: Tensor) -> Tensor:
-            return torch.func.jvp(g, (h,), (right,))[1]
-
-        return torch.func.jvp(moved, (at.value,), (left,))[1]
+        return _second(g, at.value, left, right)[2]
 
     value, first = torch.func.vmap(push)(at.first)
     value = value[0]
@@ -170,6 +166,20 @@ def _any(
     if not straight:
         second = second + torch.func.vmap(push)(at.second)[1]
     return Taylor(value, first, second)
+
+
+def _second(
+    g: Callable[[Tensor], Tensor], h: Tensor, u: Tensor, v: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""$g(h)$, $g'(h)v$ and $g''(h)(u, v)$."""
+
+    def push(at: Tensor, direction: Tensor) -> Any:
+        return torch.func.jvp(g, (at,), (direction,))
+
+    # v does not move, but a tangent that is missing costs more than one of zeros
+    pushed: Any = torch.func.jvp(push, (h, v), (u, torch.zeros_like(v)))
+    (value, once), (_, twice) = pushed
+    return value, once, twice
 
 
 def linearise(

@@ -102,12 +102,10 @@ class Metric(ABC):
         z, u, v = flat
         matrix, slope = value_and_jacobian(self.matrix, z)  # slope[..., i, j, l] = d_l G_ij
         _check_symmetric(matrix)
-        lowered = (
-            torch.einsum("...jli,...i,...j->...l", slope, u, v)
-            + torch.einsum("...ilj,...i,...j->...l", slope, u, v)
-            - torch.einsum("...ijl,...i,...j->...l", slope, u, v)
-        ) / 2
-        return raise_index(matrix, lowered[..., None])[..., 0].reshape(*shape, z.shape[-1])
+        bracket = slope.movedim(-1, -3) + slope.mT - slope  # [..., i, j, l]
+        lowered = torch.einsum("...ijl,...i,...j->...l", bracket, u, v)
+        both = raise_index(matrix + matrix, lowered[..., None])[..., 0]  # (2G)⁻¹
+        return both.reshape(*shape, z.shape[-1])
 
     def connection_matrix(
         self, z: Float[Tensor, "*batch d"], u: Float[Tensor, "*batch d"]
@@ -146,8 +144,9 @@ class Metric(ABC):
         z, u, v = flat
         self.check_smooth(z)
         push: Any = torch.func.jvp
-        of_vv, along_u = push(lambda p: self.connection(p, v, v), (z,), (u,))
-        of_uv, along_v = push(lambda p: self.connection(p, u, v), (z,), (v,))
+        fixed = torch.zeros_like(z)
+        of_vv, along_u = push(self.connection, (z, v, v), (u, fixed, fixed))
+        of_uv, along_v = push(self.connection, (z, u, v), (v, fixed, fixed))
         turned = along_u + self.connection(z, u, of_vv) - along_v - self.connection(z, v, of_uv)
         return self.inner(z, turned, u).reshape(shape)
 
@@ -374,6 +373,25 @@ class Metric(ABC):
         """
         return initial_value.jacobi_field(self.folded(), z, v, w, times, tolerance)
 
+    def jacobi_slopes(
+        self, z: Tensor, v: Tensor, fields: Tensor, changes: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        r"""$\gamma''$, $J'$ and the slope of `changes`, for geodesics and fields along them.
+
+        Here `changes` is $J'$, and the geodesic equation is differentiated along the field. It is
+        for the class to choose what it stands for, as long as it begins as $J'$ where $J = 0$.
+
+        Args:
+            z, v: points and velocities, `(B, d)`.
+            fields, changes: `(k, B, d)`.
+        """
+
+        def vary(field: Tensor, change: Tensor) -> Any:
+            return torch.func.jvp(lambda p, q: -self.connection(p, q, q), (z, v), (field, change))
+
+        acceleration, slopes = torch.func.vmap(vary)(fields, changes)
+        return acceleration[0], changes, slopes
+
     def conjugate_time(
         self,
         z: Float[Tensor, "*batch d"],
@@ -414,7 +432,7 @@ class Metric(ABC):
             return count / 2 * self.squared_chords(pair.unflatten(-1, (2, d)))[..., 0]
 
         def gradient(pair: Tensor) -> Tensor:
-            return torch.func.grad(lambda p: segment(p).sum())(pair)
+            return torch.func.grad(lambda p: call(segment, p).sum())(pair)
 
         slope, hessian = value_and_jacobian(gradient, ends)
         middle = (points[:, 1:] + points[:, :-1]) / 2

@@ -196,6 +196,44 @@ class PullbackMetric(Metric):
         parts = zip(*(tensor.split(self.chunk_size) for tensor in flat), strict=True)
         return torch.cat([self._gauss(*part) for part in parts]).reshape(shape)
 
+    def jacobi_slopes(
+        self, z: Tensor, v: Tensor, fields: Tensor, changes: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        r"""As `Metric.jacobi_slopes`, with $\tfrac{D}{dt} J$ for `changes`: no third derivatives.
+
+        Jacobi's equation is $\tfrac{D^2}{dt^2} J = -R(J, \gamma')\gamma'$, and the Gauss equation
+        gives $\langle R(J, v)v, w\rangle = \langle II(J, w), II(v, v)\rangle
+        - \langle II(J, v), II(v, w)\rangle$.
+
+        Source: do Carmo, chapter 5, equation (1), and chapter 6, theorem 2.5.
+        """
+        if self.ambient is not None:
+            return super().jacobi_slopes(z, v, fields, changes)
+        parts = zip(z.split(self.chunk_size), v.split(self.chunk_size), strict=True)
+        found = zip(*(self._tide(*part) for part in parts), strict=True)
+        gamma, tide = (torch.cat(matrices) for matrices in found)
+
+        def apply(matrix: Tensor, vectors: Tensor) -> Tensor:
+            return (matrix @ vectors[..., None])[..., 0]
+
+        slopes = -apply(tide, fields) - apply(gamma, changes)
+        return -apply(gamma, v), changes - apply(gamma, fields), slopes
+
+    def _tide(self, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The matrices of $w \mapsto \Gamma(v, w)$ and $w \mapsto R(w, v)v$, `(B, d, d)`."""
+        d = z.shape[-1]
+        basis = torch.eye(d, dtype=z.dtype, device=z.device)[:, None].expand(-1, *z.shape)
+        i, j = torch.triu_indices(d, d, device=z.device)
+        at = self._second(z, *zip(basis[i], basis[j], strict=True))
+        number = torch.zeros(d, d, dtype=torch.long, device=z.device)
+        number[i, j] = number[j, i] = torch.arange(len(i), device=z.device)
+        symbols, second = at.tangential[..., number], at.normal[..., number]
+        gamma = torch.einsum("bkij,bi->bkj", symbols, v)
+        bend = torch.einsum("bnij,bi->bnj", second, v)  # II(v, e_j)
+        straight = torch.einsum("bnj,bj->bn", bend, v)
+        lowered = torch.einsum("bnij,bn->bij", second, straight) - bend.mT @ bend
+        return gamma, raise_index(at.matrix, lowered)
+
     def folded(self) -> PullbackMetric:
         r"""The same metric with a linear last layer folded: fewer outputs, equal lengths.
 

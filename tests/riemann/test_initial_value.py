@@ -211,6 +211,18 @@ def test_the_derivative_of_exp_is_a_jacobi_field(metric):
     assert_close(curve.points[:, -1], metric.exp(z, v), rtol=0, atol=1e-7)
 
 
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_the_gauss_equation_and_the_third_derivatives_part_geodesics_alike(d):
+    network = known.decoder(latent=d, scale=1.5)
+    metric, few = PullbackMetric(network), PullbackMetric(network, chunk_size=2)
+    z, v, w = torch.randn(3, 5, d, dtype=torch.float64)
+    times = tensor(0, 0.4, 1)
+    field = metric.jacobi_field(z, 0.5 * v, w, times)
+    assert_close(few.jacobi_field(z, 0.5 * v, w, times), field, rtol=1e-9, atol=1e-10)
+    inside = MatrixMetric(metric.matrix).jacobi_field(z, 0.5 * v, w, times)
+    assert_close(field, inside, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize("name", SPHERES)
 def test_geodesics_of_a_sphere_part_like_the_sine(name):
     _, metric, d = SPHERES[name]

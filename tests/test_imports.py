@@ -66,8 +66,9 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import geomlib", {"torch", "sympy", "numpy", "matplotlib"}),
         ("import geomlib.symbolic", {"torch", "matplotlib"}),
-        ("import geomlib.riemann", {"matplotlib", "ipywidgets", "anywidget"}),
-        ("import geomlib.models", {"matplotlib", "ipywidgets", "anywidget"}),
+        ("import geomlib.riemann", {"matplotlib", "ipywidgets", "anywidget", "sklearn"}),
+        ("import geomlib.models", {"matplotlib", "ipywidgets", "anywidget", "sklearn"}),
+        ("import geomlib.teaching", {"sklearn"}),
     ],
 )
 def test_an_import_does_not_load_what_it_does_not_need(statement, absent):

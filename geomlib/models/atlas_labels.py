@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import Tensor
 
 from geomlib.models.validation import check_counted
@@ -63,6 +62,8 @@ def labels_against_charts(
     >>> labels_against_charts(torch.tensor([0, 0, 1, 1]), torch.tensor([2, 2, 0, 5]))
     LabelsAgainstCharts: purity 1.000, Rand index 0.571 (adjusted), mutual information 0.800
     """
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
     for name, numbers in (("labels", labels), ("charts", charts)):
         check_counted(numbers, name)
     if labels.shape != charts.shape or labels.ndim != 1:

@@ -20,7 +20,6 @@ import torch
 from jaxtyping import Bool, Float
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from geomlib.models.atlas import AtlasModel
@@ -240,6 +239,8 @@ class NeighbourGraph:
     """
 
     def __init__(self, x: Float[Tensor, "count n"], k: int):
+        from sklearn.neighbors import NearestNeighbors
+
         if not 1 <= k < len(x):
             raise ValueError(
                 f"k = {k} neighbours need more than k sample points, and k >= 1, but {len(x)} were "

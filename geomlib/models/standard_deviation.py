@@ -2,7 +2,6 @@
 
 import torch
 from jaxtyping import Float
-from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -75,6 +74,8 @@ class RBFStandardDeviation(nn.Module):
         precision: Float[Tensor, " n"],
     ) -> "RBFStandardDeviation":
         """Centres at the k-means of `codes`, with `precision` as the first guess near them."""
+        from sklearn.cluster import KMeans
+
         distinct = len(codes.unique(dim=0))
         if centres > distinct:
             raise ValueError(

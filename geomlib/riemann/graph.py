@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from geomlib.riemann.curve import Curve, straight_nodes
 from geomlib.riemann.metric import Metric
 from geomlib.riemann.validation import as_points, broadcast, same_kind
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 __all__ = ["LatentGraph", "latent_graph"]
 
@@ -43,6 +46,8 @@ def latent_graph(
     >>> graph.shortest_path(torch.tensor([0.0, 0.0]), torch.tensor([4.0, 0.0])).length()
     tensor(8.)
     """
+    from sklearn.neighbors import NearestNeighbors  # takes longer than all of riemann
+
     if as_points(points, "points").ndim != 2:
         raise ValueError(f"points has shape {tuple(points.shape)}, but must be (n, d)")
     if not 1 <= k < len(points):

@@ -18,7 +18,8 @@ ALL_OTHERS = OPTIONS | {"rules": {rule: {"enabled": False} for rule in COLOURS}}
 # A chapter's code has thousands of words in a dozen such dresses, so axe looks at three words in
 # each, and at all that is placed or filled in, whose ground need not be that of its parents.
 # The formulas' words for screen readers are never seen. axe asks where every element of the page
-# lies, so what holds none of these words and cannot lie behind one is taken out meanwhile.
+# lies, so what holds none of these words and cannot lie behind one is taken out meanwhile; not the
+# header, which the theme measures a moment after the window has changed.
 DRESSES = """((within) => {
   const seen = new Map(), takenOut = [];
   const says = (node) => [...node.childNodes].some((c) => c.nodeType === 3 && c.data.trim());
@@ -30,7 +31,7 @@ DRESSES = """((within) => {
     if (own !== "|rgba(0, 0, 0, 0) none 1 none") ground += own;
     const form = node.matches("input, select, textarea, button");
     const visible = form || (says(node) && node.checkVisibility({ visibilityProperty: true }));
-    let kept = placed || node.closest("svg, style, link") !== null;
+    let kept = placed || node.closest("svg, style, link, #pst-header") !== null;
     if (visible && node.closest(within)) {
       const { color, fontSize, fontWeight, textShadow, textDecorationLine } = style;
       const dress = [color, fontSize, fontWeight, textShadow, textDecorationLine, ground,

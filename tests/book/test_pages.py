@@ -16,26 +16,17 @@ FILES = [entry["file"] for part in TOC["parts"] for entry in part["chapters"]]
 CHAPTERS = [name for name in FILES if name.startswith("course/")]
 OTHERS = [TOC["root"], *(name for name in FILES if name not in CHAPTERS), "search", "genindex"]
 
-# The width decides on the layout, the theme on colours: each of both for every page, and all four
-# pairs for the first page and one with an interactive figure. On a phone the structure of the
-# others is the same.
-IN_ALL_VIEWS = (TOC["root"], "course/07_vae_geodesics")
-PAIRS = [(DESKTOP, "light"), (PHONE, "dark"), (DESKTOP, "dark"), (PHONE, "light")]
-VIEWS = [
-    pytest.param(name, size, scheme, id=f"{name}-{size[0]}-{scheme}")
-    for name in [*CHAPTERS, *OTHERS]
-    for size, scheme in PAIRS[: 4 if name in IN_ALL_VIEWS else 2]
-]
+# These are opened in each view anew; the others in one, and then turned into another.
+OPENED_IN_ALL = (TOC["root"], "course/07_vae_geodesics")
+VIEWS = [(DESKTOP, "light"), (PHONE, "dark"), (DESKTOP, "dark"), (PHONE, "light")]
 
 # The theme lets the keyboard reach what scrolls, a moment after the page has settled.
 REACHABLE = """() => [...document.querySelectorAll("pre")].every(
   (block) => block.scrollWidth <= block.clientWidth || block.tabIndex === 0)"""
 
 
-@pytest.mark.parametrize(("name", "size", "scheme"), VIEWS)
-def test_a_page_is_whole_and_accessible(visit, book_server, name, size, scheme):
-    page = visit(f"{book_server}/{name}.html", size=size, scheme=scheme)
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+def check_page(page, name, size, scheme, **how):
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "wider than the screen"
     page.wait_for_function(REACHABLE)
     if name in [*CHAPTERS, "book/post_checked"]:
@@ -43,7 +34,24 @@ def test_a_page_is_whole_and_accessible(visit, book_server, name, size, scheme):
         assert page.locator("mjx-merror").count() == 0
         text = page.inner_text("article.bd-article")
         assert not re.search(r"\\\(|\\\[|\$\$", text), "a formula is shown as its source"
-    check_accessible(page, colours_alone=size == PHONE and name not in IN_ALL_VIEWS)
+    check_accessible(page, **how)
+
+
+@pytest.mark.parametrize(("size", "scheme"), VIEWS)
+@pytest.mark.parametrize("name", OPENED_IN_ALL)
+def test_a_page_is_whole_and_accessible_in_all_views(visit, book_server, name, size, scheme):
+    page = visit(f"{book_server}/{name}.html", size=size, scheme=scheme)
+    check_page(page, name, size, scheme)
+
+
+# The width decides on the layout, the theme on colours, and neither on the structure.
+@pytest.mark.parametrize("name", [n for n in [*CHAPTERS, *OTHERS] if n not in OPENED_IN_ALL])
+def test_a_page_is_whole_and_accessible(visit, book_server, name):
+    page = visit(f"{book_server}/{name}.html")
+    check_page(page, name, DESKTOP, "light")
+    page.set_viewport_size(dict(zip(("width", "height"), PHONE, strict=True)))
+    page.emulate_media(color_scheme="dark")
+    check_page(page, name, PHONE, "dark", colours_alone=True)
 
 
 # Of everything that may scroll sideways: whether it does, and whether it fades at its right edge.

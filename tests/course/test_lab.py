@@ -1,7 +1,7 @@
-"""Chapters in a running JupyterLab, run by hand as a learner runs them.
+"""Notebooks in a running JupyterLab, run by hand as a learner runs them.
 
 The code of every chapter is run by nbval; what JupyterLab adds is its own, so here are the first
-notebook, one of formulas and one of networks, with a self-test and a figure that are used.
+notebook and a chapter, with a self-test and a figure that are used.
 """
 
 import latent_explorer_page
@@ -11,11 +11,8 @@ import quiz_page
 
 pytestmark = pytest.mark.browser
 
-CHAPTERS = ["00_start_here.ipynb", "03_germs.ipynb", "12_your_own_decoder.ipynb"]
-FIGURES = {  # what to use in a chapter, and what it must answer
-    "03_germs.ipynb": (".gq", quiz_page.check_everything),
-    "12_your_own_decoder.ipynb": (".lx", latent_explorer_page.check_everything),
-}
+START, CHAPTER = "00_start_here.ipynb", "12_your_own_decoder.ipynb"
+FIGURES = {".gq": quiz_page.check_everything, ".lx": latent_explorer_page.check_everything}
 MINUTE = 60_000  # milliseconds
 
 FRONT = ".jp-NotebookPanel:not(.lm-mod-hidden)"
@@ -38,17 +35,13 @@ RUNNING = f"""() => {{
 }}"""
 
 
-def open_cleared(visit, jupyterlab, name: str):
-    """A chapter without its stored outputs, in JupyterLab, its kernel ready."""
-    path = jupyterlab.folder / name
+def clear(path) -> None:
+    """Take the stored outputs out of a notebook."""
     notebook = nbformat.read(path, as_version=4)
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
     notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, path)
-    page = visit(jupyterlab.url(name))
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
-    return page
 
 
 def run_all_cells(page) -> None:
@@ -81,26 +74,31 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_runs_in_jupyterlab(visit, jupyterlab, name):
-    page = open_cleared(visit, jupyterlab, name)
-    run_all_cells(page)
-    notebook = saved(page, jupyterlab.folder / name)
-    for cell in code_cells(notebook):
+def check_every_cell_has_run(page, path) -> None:
+    for cell in code_cells(saved(page, path)):
         assert cell.execution_count or not cell.source.strip(), f"{cell.id} was not run"
         failed = [output for output in cell.outputs if output.output_type == "error"]
         assert not failed, f"{cell.id}: {failed}"
-    if name in FIGURES:
-        selector, answers = FIGURES[name]
+
+
+def test_a_chapter_runs_in_jupyterlab(visit, jupyterlab):
+    clear(jupyterlab.folder / CHAPTER)
+    page = visit(jupyterlab.url(CHAPTER))
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
+    run_all_cells(page)
+    check_every_cell_has_run(page, jupyterlab.folder / CHAPTER)
+    for selector, check in FIGURES.items():
         figure = page.locator(selector).first
         figure.scroll_into_view_if_needed()
-        answers(figure)
+        check(figure)
 
 
 def test_jupyterlab_opens_on_the_start_page_and_its_map_leads_to_the_chapters(visit, jupyterlab):
+    clear(jupyterlab.folder / START)
     page = visit(f"{jupyterlab.address}/?token={jupyterlab.token}")
     page.get_by_role("heading", name="Start here").wait_for(timeout=MINUTE)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
     run_all_cells(page)
+    check_every_cell_has_run(page, jupyterlab.folder / START)
     page.locator(".cm").get_by_role("link", name="Charts and atlases").click()
     page.get_by_role("heading", name="Charts and atlases", level=1).wait_for(timeout=MINUTE)

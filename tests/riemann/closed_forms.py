@@ -17,6 +17,10 @@ def diagonal(*entries: Tensor) -> Tensor:
     return torch.diag_embed(stack(*entries))
 
 
+def conformal(factor: Tensor, d: int) -> Tensor:
+    return diagonal(*[factor] * d)
+
+
 def sphere(z: Tensor, radius: float = 2.0) -> Tensor:
     """Colatitude and longitude."""
     theta, phi = z.unbind(-1)
@@ -34,7 +38,7 @@ def stereographic(w: Tensor) -> Tensor:
 
 
 def stereographic_matrix(w: Tensor) -> Tensor:
-    return torch.eye(2).to(w) * (4 / (1 + (w**2).sum(-1)) ** 2)[..., None, None]
+    return conformal(4 / (1 + (w**2).sum(-1)) ** 2, 2)
 
 
 def torus(z: Tensor, big: float = 2.0, small: float = 0.7) -> Tensor:
@@ -116,12 +120,12 @@ def sphere_3(w: Tensor) -> Tensor:
 
 
 def sphere_3_matrix(w: Tensor) -> Tensor:
-    return torch.eye(3).to(w) * (4 / (1 + (w**2).sum(-1)) ** 2)[..., None, None]
+    return conformal(4 / (1 + (w**2).sum(-1)) ** 2, 3)
 
 
 def half_space_matrix(z: Tensor) -> Tensor:
     """Hyperbolic space of any dimension: the last coordinate is the height."""
-    return torch.eye(z.shape[-1]).to(z) / z[..., -1, None, None] ** 2
+    return conformal(1 / z[..., -1] ** 2, z.shape[-1])
 
 
 half_space = MatrixMetric(half_space_matrix)

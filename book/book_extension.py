@@ -113,13 +113,19 @@ def let_wide_figures_scroll(app, page, template, context, doctree):
         context["body"] = FIGURE.sub(wrapped, context["body"])
 
 
-def sign_widgets(app, what, name, obj, options, arguments, returns):
-    """A widget takes what its `__init__` does; autodoc reads `__new__` first, which takes all."""
-    if what == "class" and arguments and arguments.startswith("(*args"):
-        own = signature(obj.__init__, bound_method=True)
-        text = stringify_signature(own, show_return_annotation=False, unqualified_typehints=True)
-        return ARRAY_LIKE.sub("ArrayLike", text), ""
-    return None
+def sign_classes(app, what, name, obj, options, arguments, returns):
+    """A class takes what its `__init__` does; autodoc may find one that takes all.
+
+    It reads a widget's `__new__` first, which traitlets wrote, and of a base without an `__init__`
+    that of torch's modules.
+    """
+    if what != "class" or not arguments or not arguments.startswith("(*args"):
+        return None
+    if not obj.__init__.__module__.startswith("geomlib"):
+        return "()", ""
+    own = signature(obj.__init__, bound_method=True)
+    text = stringify_signature(own, show_return_annotation=False, unqualified_typehints=True)
+    return ARRAY_LIKE.sub("ArrayLike", text), ""
 
 
 def setup(app):
@@ -129,7 +135,7 @@ def setup(app):
     app.add_directive("stored-figure", directives.StoredFigure)
     app.connect("config-inited", use_cdn_without_npm, priority=1)
     app.connect("autodoc-process-docstring", convert_docstring, priority=900)  # after napoleon
-    app.connect("autodoc-process-signature", sign_widgets)
+    app.connect("autodoc-process-signature", sign_classes)
     app.connect("html-page-context", name_roles_of_references)
     app.connect("html-page-context", link_pages_for_notebooks)
     app.connect("html-page-context", keep_punctuation_with_its_formula)

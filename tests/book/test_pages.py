@@ -63,15 +63,11 @@ FADES = """() => [...document.querySelectorAll(
 ])"""
 
 
-def test_on_a_phone_what_goes_on_at_the_side_fades(visit, book_server):
+def test_on_a_phone_what_is_wide_scrolls_and_fades_and_a_figure_opens_alone(visit, book_server):
     page = visit(f"{book_server}/course/05_pullback_metrics.html", size=PHONE)
     found = page.evaluate(FADES)
     assert [True, True] in found and [False, False] in found
     assert all(scrolls == fades for scrolls, fades in found)
-
-
-def test_on_a_phone_a_wide_figure_keeps_its_size_and_opens_alone(visit, book_server):
-    page = visit(f"{book_server}/course/05_pullback_metrics.html", size=PHONE)
     figure = page.locator(".wide-figure").first
     assert (
         figure.locator("img").bounding_box()["width"] > PHONE[0] >= figure.bounding_box()["width"]

@@ -56,10 +56,13 @@ def test_pictures_say_what_they_show(built_book):
 
 
 def test_a_class_shows_the_arguments_that_it_takes(built_book):
-    page = parsed(built_book / "book" / "api" / "teaching.html")
-    signatures = {sign["id"].rpartition(".")[2]: sign.get_text() for sign in page.select("dt[id]")}
+    signatures = {}
+    for name in ("models", "teaching"):
+        for sign in parsed(built_book / "book" / "api" / f"{name}.html").select(".class > dt[id]"):
+            signatures[sign["id"].rpartition(".")[2]] = sign.get_text()
     assert "angle: float = 0.9" in signatures["ChartsExplorer"]
     assert "codes: Tensor | ArrayLike" in signatures["LatentExplorer"]
+    assert "seed: int" in signatures["GaussianVAE"] and "Denoiser" in signatures
     assert not [name for name, text in signatures.items() if "*args" in text or "_Nested" in text]
 
 

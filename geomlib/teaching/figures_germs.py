@@ -67,6 +67,8 @@ def flatness(f: Function, powers: Sequence[int], x: NDArray) -> None:
     for i, k in enumerate(powers):
         ax.loglog(x, x**k, color="0.6", linestyle=STYLES[i % 4], label=f"$x^{{{k}}}$")
     ax.loglog(x, f(x), color=COLOURS[0], linewidth=2.5, label=r"$e^{-1/x^2}$")
+    ax.set_xticks([0.2, 0.5, 1], ["0.2", "0.5", "1"])
+    ax.xaxis.minorticks_off()
     ax.set(xlabel="$x$", ylabel="value", ylim=(1e-30, 10))
     ax.legend(loc="lower right")
 

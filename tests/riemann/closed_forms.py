@@ -82,7 +82,7 @@ def saddle_curvature(z: Tensor) -> Tensor:
     return -1 / (1 + (z**2).sum(-1)) ** 2
 
 
-half_plane = MatrixMetric(lambda z: torch.eye(2).to(z) / z[..., 1, None, None] ** 2)
+half_plane = MatrixMetric(lambda z: conformal(1 / z[..., 1] ** 2, 2))
 
 
 def half_plane_distance(p: Tensor, q: Tensor) -> Tensor:

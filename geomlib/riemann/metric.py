@@ -104,8 +104,8 @@ class Metric(ABC):
         _check_symmetric(matrix)
         bracket = slope.movedim(-1, -3) + slope.mT - slope  # [..., i, j, l]
         lowered = torch.einsum("...ijl,...i,...j->...l", bracket, u, v)
-        both = raise_index(matrix + matrix, lowered[..., None])[..., 0]  # (2G)⁻¹
-        return both.reshape(*shape, z.shape[-1])
+        raised = raise_index(matrix + matrix, lowered[..., None])[..., 0]  # by (2G)⁻¹
+        return raised.reshape(*shape, z.shape[-1])
 
     def connection_matrix(
         self, z: Float[Tensor, "*batch d"], u: Float[Tensor, "*batch d"]

@@ -152,8 +152,8 @@ WRITTEN_OUT = {
     torch.Tensor.det: _det,
     torch.linalg.slogdet: _slogdet,
     torch.Tensor.__rdiv__: _with_number(torch.Tensor.__rdiv__, _number_over),
+} | {
+    getattr(of, name): _with_number(getattr(of, name), getattr(torch.ops.aten, name).Scalar)
+    for of in (torch, torch.Tensor)
+    for name in ("add", "sub", "mul", "div")
 }
-for _name in ("add", "sub", "mul", "div"):
-    for _of in (torch, torch.Tensor):
-        _operation = getattr(_of, _name)
-        WRITTEN_OUT[_operation] = _with_number(_operation, getattr(torch.ops.aten, _name).Scalar)

@@ -1,5 +1,7 @@
 """A map is called with right and quick second derivatives, and its values stay what they were."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -39,3 +41,21 @@ def test_sums_and_products_with_a_number(name, dtype):
 
     assert_close(twice(lambda z: call(f, z)), twice(f))
     assert_close(twice(lambda z: call(f, z))[0][0], f(x))
+
+
+@pytest.mark.parametrize("name", ["x + 2", "x - 2", "2 * x", "x / 2", "2 / x"])
+def test_no_shape_of_a_missing_tangent_is_worked_out_in_python(name):
+    """That is what makes PyTorch slow there: its reference operations are written in Python."""
+    x, ones = torch.tensor([0.5, 1.0]), torch.ones(2)
+    entered = []
+
+    def watch(frame, event, _):
+        if event == "call" and "_prims_common" in frame.f_code.co_filename:
+            entered.append(frame.f_code.co_name)
+
+    sys.setprofile(watch)
+    try:
+        torch.func.jvp(lambda z: call(NUMBERS[name], z), (x,), (ones,))
+    finally:
+        sys.setprofile(None)
+    assert not entered

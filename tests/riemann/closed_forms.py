@@ -18,6 +18,7 @@ def diagonal(*entries: Tensor) -> Tensor:
 
 
 def conformal(factor: Tensor, d: int) -> Tensor:
+    """The factor times the identity matrix."""
     return diagonal(*[factor] * d)
 
 
